@@ -1,0 +1,1 @@
+"""How a person is reached; one folder each, and none knows another."""

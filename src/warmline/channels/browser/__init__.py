@@ -1,0 +1,1 @@
+"""A browser or any OpenAI Realtime client, over a WebSocket."""

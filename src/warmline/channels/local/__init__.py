@@ -1,0 +1,1 @@
+"""The terminal: a recording, or this machine's microphone and speaker."""

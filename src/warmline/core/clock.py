@@ -1,0 +1,36 @@
+"""The one place where time is read.
+
+Pure code is handed instants as data; code that awaits asks a `Clock`. Two clocks exist: this
+one, and the jumping one in `warmline.testing`, so that an hour's call can be tested in milliseconds.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+__all__ = ["Clock", "SystemClock", "unix_time_s"]
+
+
+class Clock(Protocol):
+    """Monotonic time."""
+
+    def now_s(self) -> float:
+        """Return the instant, in seconds since an arbitrary origin; never runs backwards."""
+        ...
+
+
+class SystemClock:
+    """The machine's monotonic clock, with sub-microsecond resolution.
+
+    The event loop's own `time()` is not used: uvloop's moves in whole milliseconds.
+    """
+
+    def now_s(self) -> float:
+        """Return the instant, in seconds."""
+        return time.perf_counter()  # noqa: TID251 - the one place
+
+
+def unix_time_s() -> int:
+    """Return the wall clock's seconds since 1970, for wire fields such as `expires_at`."""
+    return int(time.time())  # noqa: TID251 - the one place

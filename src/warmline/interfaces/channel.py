@@ -1,0 +1,296 @@
+"""How a session and a channel talk: values one way, calls the other; nothing here awaits.
+
+A channel turns a wire's messages into calls on a `Conversation` and a session's events into the
+wire's messages. All calls are made on the event loop and return at once.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from warmline.core.formats import AudioFormat
+from warmline.interfaces.retriever import Passage
+from warmline.timeline.report import TurnReport
+from warmline.turns.floor import Floor
+
+__all__ = [
+    "Channel",
+    "Conversation",
+    "EndReason",
+    "FloorChanged",
+    "PartialTranscript",
+    "ReplyAudioDone",
+    "ReplyDone",
+    "ReplyStarted",
+    "ReplyStatus",
+    "ReplyText",
+    "SessionEvent",
+    "SessionFailure",
+    "SourcesFound",
+    "SpeechStarted",
+    "SpeechStopped",
+    "TurnFinished",
+    "TurnSettings",
+    "UserTurn",
+]
+
+
+class ReplyStatus(enum.Enum):
+    """How a reply ended."""
+
+    COMPLETED = "completed"
+    """All of it was played, as far as is known."""
+
+    INTERRUPTED = "interrupted"
+    """The user took the floor."""
+
+    CANCELLED = "cancelled"
+    """The client asked for it to stop."""
+
+    FAILED = "failed"
+    """A provider failed; what was heard until then stands."""
+
+
+class EndReason(enum.Enum):
+    """Why a session ended."""
+
+    GOODBYE = "goodbye"
+    """The user said goodbye and heard it said back."""
+
+    HUNG_UP = "hung_up"
+    """The far end left."""
+
+    EXPIRED = "expired"
+    """The session reached its longest time."""
+
+    SHUTDOWN = "shutdown"
+    """The server is stopping."""
+
+    FAILED = "failed"
+    """A provider that nothing works without is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloorChanged:
+    """Somebody else may speak now."""
+
+    floor: Floor
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The user began to speak; instants are milliseconds of the audio received in this session."""
+
+    item_id: str
+    audio_start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The user fell silent at `audio_end_ms`; the turn may or may not be over."""
+
+    item_id: str
+    audio_end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartialTranscript:
+    """The turn's words so far; replaces the one before."""
+
+    item_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserTurn:
+    """The user's turn is over and is in the context."""
+
+    item_id: str
+    text: str
+    spoken: bool
+    """False if it was typed."""
+
+    duration_s: float
+    """Seconds of speech that were recognised; 0 if typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """An answer is being made; no sound yet."""
+
+    reply_id: str
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesFound:
+    """What the answer draws on."""
+
+    reply_id: str
+    passages: Sequence[Passage]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """More of the answer's words; they precede their audio."""
+
+    reply_id: str
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudioDone:
+    """All of the reply's audio has been handed to the channel; it may still be playing."""
+
+    reply_id: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    """The reply is made, or will not be made further; sent once for each `ReplyStarted`."""
+
+    reply_id: str
+    item_id: str
+    status: ReplyStatus
+    text: str
+    """All that was made of it, heard or not."""
+
+    detail: str = ""
+    """For a failure: what happened, in words for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished:
+    """A turn is over: reply played, interrupted or failed. Its figures are final."""
+
+    report: TurnReport
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFailure:
+    """Something failed that the person should know of; the session goes on unless it ends too."""
+
+    code: str
+    message: str
+
+
+SessionEvent = (
+    FloorChanged
+    | SpeechStarted
+    | SpeechStopped
+    | PartialTranscript
+    | UserTurn
+    | ReplyStarted
+    | SourcesFound
+    | ReplyText
+    | ReplyAudioDone
+    | ReplyDone
+    | TurnFinished
+    | SessionFailure
+)
+
+
+class Channel(Protocol):
+    """The session's way to the person's ear and eye."""
+
+    @property
+    def output_format(self) -> AudioFormat | None:
+        """The audio it plays, or None for a client that wants text alone."""
+        ...
+
+    @property
+    def reports_playout(self) -> bool:
+        """Whether the far end says what it has played; else playout is reckoned by the clock."""
+        ...
+
+    def send(self, event: SessionEvent) -> None:
+        """Tell the far end."""
+        ...
+
+    def play(self, reply_id: str, audio: bytes) -> None:
+        """Queue audio for playing, in `output_format`, behind what was queued before."""
+        ...
+
+    def stop_playout(self, reply_id: str) -> None:
+        """Silence the reply now and drop what is queued of it."""
+        ...
+
+    def close(self, reason: EndReason) -> None:
+        """Say why, and end the connection. Calling it again does nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """How this session takes turns; a client may change them while it runs."""
+
+    detects_turns: bool = True
+    """False: the client says when the user's turn is over (push to talk)."""
+
+    replies_by_itself: bool = True
+    """Answer as soon as a spoken turn is over, without being asked to."""
+
+    can_be_interrupted: bool = True
+    """Speech stops a reply."""
+
+    speech_threshold: float = 0.5
+    """Probability of speech, 0..1, from which a slice counts as speech."""
+
+    silence_ms: int = 500
+    """Silence after which the turn is over."""
+
+
+class Conversation(Protocol):
+    """The channel's way into a session."""
+
+    def configure(self, settings: TurnSettings, instructions: str) -> None:
+        """Change how turns are taken, from the next sound on."""
+        ...
+
+    def receive_audio(self, pcm: bytes) -> None:
+        """Take 16 kHz pcm16 from the person, any length, in order."""
+        ...
+
+    def clear_audio(self) -> None:
+        """Forget the speech of a turn that is not over yet."""
+        ...
+
+    def commit_audio(self) -> bool:
+        """End the user's spoken turn now; False if there was no audio to commit."""
+        ...
+
+    def receive_text(self, text: str, *, reply: bool = True) -> str:
+        """Take a typed turn and return its item's id; ends a spoken one in progress as well."""
+        ...
+
+    def request_reply(self, instructions: str | None = None) -> bool:
+        """Answer the context as it stands; False if a reply is being made or played already."""
+        ...
+
+    def cancel_reply(self) -> bool:
+        """Stop the reply; False if there is none."""
+        ...
+
+    def playout_started(self, reply_id: str) -> None:
+        """The first sample of the reply is heard now."""
+        ...
+
+    def playout_progressed(self, reply_id: str, played_ms: int) -> None:
+        """So much of the reply has been heard."""
+        ...
+
+    def playout_finished(self, reply_id: str) -> None:
+        """Everything sent of the reply has been heard."""
+        ...
+
+    def playout_truncated(self, item_id: str, played_ms: int) -> bool:
+        """The reply whose item this is was stopped after so much was heard; False if unknown."""
+        ...
+
+    def hang_up(self) -> None:
+        """The far end has left."""
+        ...

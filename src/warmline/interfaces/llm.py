@@ -1,0 +1,62 @@
+"""Who answers: a language model, or something that stands in for one."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from warmline.interfaces.retriever import Passage
+
+__all__ = ["LanguageModel", "LlmRequest", "Message", "Role"]
+
+
+class Role(enum.Enum):
+    """Who said it."""
+
+    SYSTEM = "system"
+    """The operator."""
+
+    USER = "user"
+    """The person."""
+
+    ASSISTANT = "assistant"
+    """The agent; only what was heard of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of the context."""
+
+    role: Role
+    text: str
+    alternatives: tuple[str, ...] = ()
+    """Other readings of a spoken `text` by the recogniser."""
+
+    passages: tuple[Passage, ...] = ()
+    """What retrieval found for it, best first; only on a user's message."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlmRequest:
+    """The context, oldest message first; the last one is the user's and is to be answered."""
+
+    messages: Sequence[Message]
+    instructions: str = ""
+    """How the agent should behave; the operator's words."""
+
+
+class LanguageModel(Protocol):
+    """A model that serves many sessions."""
+
+    def stream(self, request: LlmRequest) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """Return the reply's text in pieces as they come; joined, they are the reply.
+
+        Leaving the context early cancels the request.
+
+        Raises:
+            ProviderError: from entering or iterating.
+        """
+        ...

@@ -1,0 +1,32 @@
+"""Voice activity detection: is somebody speaking in this slice of audio?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+__all__ = ["OnProbability", "VoiceActivityDetector", "VoiceActivityStream"]
+
+OnProbability = Callable[[float, int], None]
+"""Called on the event loop, in order: the probability of speech in 0..1, and the index of the
+sample just past the slice it speaks of, counted from the stream's first sample."""
+
+
+class VoiceActivityStream(Protocol):
+    """One session's audio, on its way to the detector."""
+
+    def push(self, pcm: bytes) -> None:
+        """Hand over 16 kHz pcm16 of any length; never blocks. Slices are cut inside."""
+        ...
+
+    def close(self) -> None:
+        """Forget the stream; `on_probability` is not called again."""
+        ...
+
+
+class VoiceActivityDetector(Protocol):
+    """One model that serves every session of the process."""
+
+    def open(self, on_probability: OnProbability) -> VoiceActivityStream:
+        """Return a new stream; cheap, and called once per session."""
+        ...

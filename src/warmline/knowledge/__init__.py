@@ -1,0 +1,1 @@
+"""Documents to chunks to an index to passages."""

@@ -1,0 +1,1 @@
+"""Who listens, thinks and speaks for us; one folder each, and none knows another."""

@@ -1,0 +1,1 @@
+"""One conversation: the only room where listening, thinking and speaking meet."""

@@ -1,0 +1,1 @@
+"""What happened when in a turn: marks, spans, contributions; pure."""
