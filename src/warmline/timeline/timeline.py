@@ -1,0 +1,75 @@
+"""A turn's marks on one monotonic clock, kept in an order that cannot be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from warmline.errors import InvalidMark
+from warmline.timeline.marks import CAUSES, Mark
+
+__all__ = ["Timeline", "microseconds"]
+
+_LISTENING: Final = (Mark.SPEECH_ENDED, Mark.SILENCE_REACHED, Mark.TRANSCRIPT_FINAL)
+
+
+def microseconds(at_s: float) -> int:
+    """Return an instant of the clock as the whole microseconds that timelines are kept in.
+
+    Whole numbers, so that contributions sum to the total exactly.
+    """
+    return round(at_s * 1_000_000)
+
+
+class Timeline:
+    """The marks of one turn.
+
+    What changes here: `_at_us`, and only in `record` and `resume_listening`. A mark is recorded
+    once, after its causes; so the time between a mark and any mark that `comes_after` it can't
+    be negative.
+    """
+
+    def __init__(self) -> None:
+        self._at_us: dict[Mark, int] = {}
+
+    @property
+    def marks(self) -> Mapping[Mark, int]:
+        """The instants recorded so far, in microseconds of the clock."""
+        return self._at_us
+
+    def __contains__(self, mark: Mark) -> bool:
+        return mark in self._at_us
+
+    def record(self, mark: Mark, at_s: float) -> None:
+        """Record that `mark` happened at `at_s`, an instant of the session's clock.
+
+        Raises:
+            InvalidMark: it is there already, has none of its causes, or is earlier than one.
+        """
+        at_us = microseconds(at_s)
+        causes = [cause for cause in CAUSES[mark] if cause in self._at_us]
+        if mark in self._at_us:
+            raise InvalidMark("timeline", "it is recorded already", mark.value)
+        if CAUSES[mark] and not causes:
+            names = " or ".join(cause.value for cause in CAUSES[mark])
+            raise InvalidMark("timeline", f"{names} is not recorded", mark.value)
+        late = [cause.value for cause in causes if self._at_us[cause] > at_us]
+        if late:
+            raise InvalidMark("timeline", f"{late[0]} is later", mark.value)
+        self._at_us[mark] = at_us
+
+    def record_once(self, mark: Mark, at_s: float) -> None:
+        """Record `mark` unless it is there already; for the first of several."""
+        if mark not in self._at_us:
+            self.record(mark, at_s)
+
+    def resume_listening(self) -> None:
+        """Take back the end of speech: the user went on before the turn was committed.
+
+        Raises:
+            InvalidMark: the turn is committed.
+        """
+        if Mark.TURN_COMMITTED in self._at_us:
+            raise InvalidMark("timeline", "the turn is committed", "resume listening")
+        for mark in _LISTENING:
+            self._at_us.pop(mark, None)
