@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from warmline.core.formats import AudioFormat
+from warmline.interfaces.llm import Role
 from warmline.interfaces.retriever import Passage
 from warmline.timeline.report import TurnReport
 from warmline.turns.floor import Floor
@@ -32,7 +33,7 @@ __all__ = [
     "SourcesFound",
     "SpeechStarted",
     "SpeechStopped",
-    "TurnFinished",
+    "TurnMeasured",
     "TurnSettings",
     "UserTurn",
 ]
@@ -164,8 +165,8 @@ class ReplyDone:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnFinished:
-    """A turn is over: reply played, interrupted or failed. Its figures are final."""
+class TurnMeasured:
+    """A turn's figures: first when its first sound is played, last when it is over or corrected."""
 
     report: TurnReport
 
@@ -189,7 +190,7 @@ SessionEvent = (
     | ReplyText
     | ReplyAudioDone
     | ReplyDone
-    | TurnFinished
+    | TurnMeasured
     | SessionFailure
 )
 
@@ -263,12 +264,26 @@ class Conversation(Protocol):
         """End the user's spoken turn now; False if there was no audio to commit."""
         ...
 
-    def receive_text(self, text: str, *, reply: bool = True) -> str:
-        """Take a typed turn and return its item's id; ends a spoken one in progress as well."""
+    def receive_text(self, text: str) -> None:
+        """Take a typed turn and answer it; takes the floor from anybody.
+
+        Words of a spoken turn that is not over yet go in front of it.
+        """
+        ...
+
+    def add_message(self, role: Role, text: str, item_id: str) -> None:
+        """Put a message at the end of the context without answering it."""
+        ...
+
+    def remove_message(self, item_id: str) -> bool:
+        """Take a message out of the context; False if there is none of that id."""
         ...
 
     def request_reply(self, instructions: str | None = None) -> bool:
-        """Answer the context as it stands; False if a reply is being made or played already."""
+        """Answer the context as it stands, or the turn in progress once it is over.
+
+        False if a reply is being made already. One that is only playing still is left to play on.
+        """
         ...
 
     def cancel_reply(self) -> bool:

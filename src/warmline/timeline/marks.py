@@ -94,12 +94,12 @@ CAUSES: Final[Mapping[Mark, tuple[Mark, ...]]] = {
     Mark.LLM_DONE: (Mark.LLM_STARTED,),
     Mark.TTS_DONE: (Mark.TTS_STARTED,),
     Mark.BARGE_IN: (Mark.TURN_COMMITTED,),
-    Mark.PLAYOUT_DONE: (Mark.AUDIO_SENT,),
+    Mark.PLAYOUT_DONE: (Mark.AUDIO_SENT, Mark.AUDIO_PLAYED),
 }
 """What each mark is an effect of. At least one cause must be on the timeline before it, and none
 that is there may be later."""
 
 
 def comes_after(effect: Mark, cause: Mark) -> bool:
-    """Return whether `effect` can only happen once `cause` has, whenever both happen."""
+    """Return whether `effect` is never earlier than `cause`, whenever both happen."""
     return any(parent is cause or comes_after(parent, cause) for parent in CAUSES[effect])

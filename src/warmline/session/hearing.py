@@ -1,0 +1,120 @@
+"""The user's audio: to the recogniser and the voice activity detector, and what they make of it.
+
+The only code here that runs per frame is `Hearing.push`: it hands the same bytes on twice and
+notes one number. There is no task, queue or copy of its own per frame.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegmenter
+from warmline.core.clock import Clock
+from warmline.core.formats import PCM_16K
+from warmline.interfaces.vad import VoiceActivityDetector
+from warmline.session.recogniser_line import RecogniserLine
+
+__all__ = ["Heard", "Hearing"]
+
+_ARRIVALS = 512
+"""Frames whose arrival is remembered: 10 s at 20 ms, longer than any end of speech lies back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Where the user's speech began or ended: in the audio, and on the clock."""
+
+    began: bool
+    audio_ms: int
+    """Milliseconds of the session's audio."""
+
+    at_s: float
+    """When that sample arrived."""
+
+
+class Hearing:
+    """One session's ears.
+
+    What changes here: `_position_samples`, `_arrivals` and `last_audio_at_s`, with each frame.
+    """
+
+    def __init__(
+        self,
+        detector: VoiceActivityDetector,
+        recogniser: RecogniserLine,
+        clock: Clock,
+        *,
+        stop_ms: int,
+        on_speech: Callable[[Heard], None],
+        on_silence: Callable[[int], None],
+    ) -> None:
+        """Open a stream to the detector.
+
+        Args:
+            detector: Shared by all sessions.
+            recogniser: Where all audio goes as well.
+            clock: The session's.
+            stop_ms: Silence after which speech counts as stopped.
+            on_speech: Called when speech begins or ends.
+            on_silence: Called about 30 times a second while there is no speech, with the
+                milliseconds of silence so far.
+        """
+        self._clock = clock
+        self._segmenter = SpeechSegmenter(stop_ms=stop_ms)
+        self._on_speech = on_speech
+        self._on_silence = on_silence
+        self._position_samples = 0
+        self._arrivals: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS)
+        self.last_audio_at_s = clock.now_s()
+        self.threshold = 0.5
+        """Probability from which a slice counts as speech."""
+
+        self.detects_turns = True
+        """Whether to look for speech at all; a client that says itself when its turn is over needs none."""
+
+        self._recogniser = recogniser
+        self._vad = detector.open(self._on_probability)
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether the user is speaking now."""
+        return self._segmenter.is_speaking
+
+    @property
+    def audio_ms(self) -> int:
+        """Milliseconds of audio received."""
+        return self._position_samples * 1000 // PCM_16K.rate_hz
+
+    def push(self, pcm: bytes) -> None:
+        """Take 16 kHz pcm16."""
+        self._position_samples += len(pcm) // 2
+        self.last_audio_at_s = self._clock.now_s()
+        self._arrivals.append((self._position_samples, self.last_audio_at_s))
+        self._recogniser.push(pcm)
+        if self.detects_turns:
+            self._vad.push(pcm)
+
+    def close(self) -> None:
+        """Stop listening; no callback comes after this."""
+        self._vad.close()
+
+    def arrived_at_s(self, position_samples: int) -> float:
+        """Return when the sample before `position_samples` arrived, as a live microphone gave it.
+
+        The frame that holds it arrived whole, so the rest of the frame is taken off.
+        """
+        for end_samples, at_s in self._arrivals:
+            if end_samples >= position_samples:
+                return at_s - (end_samples - position_samples) / PCM_16K.rate_hz
+        return self.last_audio_at_s
+
+    def _on_probability(self, probability: float, end_samples: int) -> None:
+        match self._segmenter.update(probability, end_samples, self.threshold):
+            case SpeechBegan(start_sample=start):
+                self._on_speech(Heard(began=True, audio_ms=start // 16, at_s=self.arrived_at_s(start)))
+            case SpeechEnded(end_sample=end):
+                self._on_speech(Heard(began=False, audio_ms=end // 16, at_s=self.arrived_at_s(end)))
+        if not self._segmenter.is_speaking:
+            self._on_silence(self._segmenter.silence_samples * 1000 // PCM_16K.rate_hz)

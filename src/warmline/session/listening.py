@@ -1,0 +1,262 @@
+"""The user's spoken turns: when one begins, when it is over, and what was said."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Final, ParamSpec
+
+import anyio
+
+from warmline.core.ids import new_id
+from warmline.errors import ProviderError
+from warmline.interfaces.channel import (
+    PartialTranscript,
+    SessionFailure,
+    SpeechStarted,
+    SpeechStopped,
+    UserTurn,
+)
+from warmline.interfaces.llm import Message, Role
+from warmline.interfaces.stt import Transcript
+from warmline.session.hearing import Heard, Hearing
+from warmline.session.recogniser_line import RecogniserLine
+from warmline.session.replies import Replies
+from warmline.session.settings import Providers
+from warmline.session.stage import Stage
+from warmline.session.utterances import SpokenTurn
+from warmline.timeline.marks import Mark
+from warmline.timeline.report import TurnStatus
+from warmline.turns.floor import Floor, FloorEvent
+
+__all__ = ["Listening"]
+
+_P = ParamSpec("_P")
+
+_STARVED_S: Final = 0.3
+"""Beyond the endpoint's silence: how long no audio may come before that is taken for silence, as
+when a person mutes the microphone in the middle of a word."""
+
+
+class Listening:
+    """A session's side of the user's speech.
+
+    What changes here: `spoken`, the turn that is not committed yet; `_reply_wanted`, whether the
+    client asked for an answer to it. All in methods that do not await.
+    """
+
+    def __init__(
+        self, stage: Stage, replies: Replies, providers: Providers, on_crash: Callable[[Exception], None]
+    ) -> None:
+        """Open a stream to the voice activity detector; the recogniser's is opened by `run`.
+
+        Args:
+            stage: The session's.
+            replies: Whom the user interrupts, and who answers.
+            providers: Who listens.
+            on_crash: Called when a callback of a provider met a bug of ours.
+        """
+        self.spoken: SpokenTurn | None = None
+        self._stage = stage
+        self._replies = replies
+        self._on_crash = on_crash
+        self._reply_wanted = False
+        self._utterances = 0
+        self._recogniser = RecogniserLine(
+            providers.stt, self._guarded(self._transcribed), self._guarded(self._recogniser_failed)
+        )
+        self._hearing = Hearing(
+            providers.vad,
+            self._recogniser,
+            stage.clock,
+            stop_ms=stage.settings.stop_ms,
+            on_speech=self._guarded(self._speech_changed),
+            on_silence=self._guarded(self._silence_grew),
+        )
+        self.configure()
+
+    async def run(self) -> None:
+        """Keep the recogniser's line open until cancelled."""
+        await self._recogniser.run()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._hearing.close()
+
+    def configure(self) -> None:
+        """Follow the stage's turn settings, which have changed."""
+        self._hearing.threshold = self._stage.turns.speech_threshold
+        self._hearing.detects_turns = self._stage.turns.detects_turns
+
+    def receive_audio(self, pcm: bytes) -> None:
+        """Take 16 kHz pcm16; runs per frame."""
+        if self.spoken is None and not self._stage.turns.detects_turns:
+            self._begin_turn(self._stage.clock.now_s())
+        self._hearing.push(pcm)
+
+    def clear(self) -> None:
+        """Forget the speech of a turn that is not over yet."""
+        if self.take_words() is not None:
+            if self._stage.floor is Floor.USER:
+                self._stage.move(FloorEvent.SPEECH_STOPPED)
+            if self._stage.floor is Floor.ENDPOINTING:
+                self._stage.move(FloorEvent.TURN_KEPT)
+
+    def take_words(self) -> str | None:
+        """Give up the turn in progress for the words recognised so far; None if there is none."""
+        spoken, self.spoken = self.spoken, None
+        if spoken is None:
+            return None
+        self._recogniser.discard_utterance()
+        return spoken.text
+
+    def commit(self) -> bool:
+        """End the turn now, by the client's word; False if there is none."""
+        spoken = self.spoken
+        if spoken is None:
+            return False
+        if self._stage.floor not in (Floor.USER, Floor.ENDPOINTING):
+            self._take_floor()
+        if self._stage.floor is Floor.USER:
+            self._stop_speech(spoken, self._hearing.audio_ms, self._stage.clock.now_s())
+        self._reach_silence(spoken)
+        return True
+
+    def answer_when_over(self) -> bool:
+        """Answer the turn in progress when it is over; False if there is none."""
+        if self.spoken is None or self._stage.floor not in (Floor.USER, Floor.ENDPOINTING):
+            return False
+        self._reply_wanted = True
+        return True
+
+    def resume(self) -> None:
+        """Give the floor to a user who was not let interrupt, and is still speaking."""
+        if self._stage.floor is Floor.OPEN and self._stage.turns.detects_turns and self._hearing.is_speaking:
+            self._speech_began(self._hearing.audio_ms, self._stage.clock.now_s())
+
+    def _speech_changed(self, heard: Heard) -> None:
+        if heard.began:
+            self._speech_began(heard.audio_ms, heard.at_s)
+        elif self._stage.floor is Floor.USER and self.spoken is not None:
+            self._stop_speech(self.spoken, heard.audio_ms, heard.at_s)
+
+    def _speech_began(self, audio_ms: int, at_s: float) -> None:
+        match self._stage.floor:
+            case Floor.ENDPOINTING if self.spoken is not None:
+                self._stage.move(FloorEvent.SPEECH_STARTED)
+                self.spoken.timeline.resume_listening()
+                self._begin_utterance(self.spoken)
+            case Floor.THINKING | Floor.AGENT if not self._stage.turns.can_be_interrupted:
+                pass
+            case Floor.OPEN | Floor.THINKING | Floor.AGENT:
+                self._take_floor()
+                spoken = self._begin_turn(at_s)
+                self._stage.channel.send(SpeechStarted(spoken.item_id, audio_ms))
+                self._stage.start(self._watch_for_starvation, spoken)
+            case _:
+                pass
+
+    def _take_floor(self) -> None:
+        """Give the user the floor; if the agent had it, this is the barge-in."""
+        self._replies.interrupt(TurnStatus.INTERRUPTED)
+        self._stage.move(FloorEvent.SPEECH_STARTED)
+
+    def _begin_turn(self, at_s: float) -> SpokenTurn:
+        self.spoken = spoken = SpokenTurn(new_id("item"))
+        spoken.timeline.record(Mark.SPEECH_STARTED, at_s)
+        self._begin_utterance(spoken)
+        return spoken
+
+    def _begin_utterance(self, spoken: SpokenTurn) -> None:
+        self._utterances += 1
+        spoken.begin_utterance(self._utterances, self._hearing.audio_ms)
+        self._recogniser.begin_utterance(self._utterances)
+
+    def _stop_speech(self, spoken: SpokenTurn, audio_ms: int, at_s: float) -> None:
+        began_s = spoken.timeline.marks[Mark.SPEECH_STARTED] / 1_000_000
+        spoken.timeline.record(Mark.SPEECH_ENDED, max(at_s, began_s))
+        spoken.end_utterance(audio_ms)
+        self._recogniser.finish_utterance()
+        self._stage.move(FloorEvent.SPEECH_STOPPED)
+        self._stage.channel.send(SpeechStopped(spoken.item_id, audio_ms))
+
+    def _silence_grew(self, silence_ms: int) -> None:
+        if (
+            self._stage.floor is Floor.ENDPOINTING
+            and silence_ms >= self._stage.turns.silence_ms
+            and self.spoken
+        ):
+            self._reach_silence(self.spoken)
+
+    def _reach_silence(self, spoken: SpokenTurn) -> None:
+        if Mark.SILENCE_REACHED in spoken.timeline:
+            return
+        spoken.timeline.record(Mark.SILENCE_REACHED, self._stage.clock.now_s())
+        if spoken.is_final:
+            self._commit(spoken)
+        else:
+            self._stage.start(self._commit_at_deadline, spoken)
+
+    def _transcribed(self, transcript: Transcript) -> None:
+        spoken = self.spoken
+        if spoken is None or not spoken.take(transcript):
+            return
+        self._stage.channel.send(PartialTranscript(spoken.item_id, spoken.text))
+        if spoken.is_final and Mark.SPEECH_ENDED in spoken.timeline:
+            spoken.timeline.record_once(Mark.TRANSCRIPT_FINAL, self._stage.clock.now_s())
+            if Mark.SILENCE_REACHED in spoken.timeline:
+                self._commit(spoken)
+
+    def _commit(self, spoken: SpokenTurn) -> None:
+        """End the turn: into the context, and on to the answer if one is wanted."""
+        self.spoken = None
+        wanted = self._stage.turns.replies_by_itself or self._reply_wanted
+        self._reply_wanted = False
+        text = spoken.text
+        self._stage.channel.send(UserTurn(spoken.item_id, text, spoken=True, duration_s=spoken.speech_s))
+        if text:
+            self._stage.context.add(spoken.item_id, Message(Role.USER, text, spoken.alternatives))
+        if text and wanted:
+            self._stage.move(FloorEvent.TURN_COMMITTED)
+            self._replies.begin(spoken.timeline, text)
+        else:
+            self._stage.move(FloorEvent.TURN_KEPT)
+
+    async def _commit_at_deadline(self, spoken: SpokenTurn) -> None:
+        """Go on without the final transcript if it does not come."""
+        await anyio.sleep(self._stage.settings.final_deadline_s)
+        if self.spoken is spoken and Mark.SILENCE_REACHED in spoken.timeline:
+            self._recogniser.discard_utterance()
+            self._commit(spoken)
+
+    async def _watch_for_starvation(self, spoken: SpokenTurn) -> None:
+        """Take the absence of audio for silence: nothing else would end the turn."""
+        while self.spoken is spoken:
+            quiet_s = self._stage.turns.silence_ms / 1000 + _STARVED_S
+            missing_s = self._stage.clock.now_s() - self._hearing.last_audio_at_s
+            if missing_s < quiet_s:
+                await anyio.sleep(quiet_s - missing_s)
+                continue
+            if self._stage.floor is Floor.USER:
+                self._stop_speech(spoken, self._hearing.audio_ms, self._hearing.last_audio_at_s)
+            self._reach_silence(spoken)
+            return
+
+    def _recogniser_failed(self, error: ProviderError) -> None:
+        self._stage.channel.send(
+            SessionFailure("recogniser_failed", f"Speech is not being recognised just now: {error}")
+        )
+
+    def _guarded(self, call: Callable[_P, None]) -> Callable[_P, None]:
+        """Let an error in a provider's callback end this session, and nothing else."""
+
+        @functools.wraps(call)
+        def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
+            if self._stage.ended.is_set():
+                return
+            try:
+                call(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - the session raises it from run()
+                self._on_crash(error)
+
+        return guarded

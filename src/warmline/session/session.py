@@ -1,0 +1,179 @@
+"""One conversation, from the first sound to the goodbye.
+
+What reaches a session from outside (frames, transcripts, the channel's calls) arrives as plain
+calls on the event loop, which decide at once and never await. What takes time (making a reply,
+the deadlines) is a task in the session's one task group.
+"""
+
+from __future__ import annotations
+
+import anyio
+
+from warmline.core.clock import Clock
+from warmline.core.ids import new_id
+from warmline.interfaces.channel import Channel, EndReason, SessionFailure, TurnSettings, UserTurn
+from warmline.interfaces.llm import Message, Role
+from warmline.session.context import Context
+from warmline.session.listening import Listening
+from warmline.session.replies import Replies
+from warmline.session.settings import Providers, SessionSettings
+from warmline.session.stage import Stage
+from warmline.timeline.marks import Mark
+from warmline.timeline.report import TurnStatus
+from warmline.timeline.timeline import Timeline
+from warmline.turns.floor import Floor, FloorEvent
+
+__all__ = ["Session"]
+
+
+class Session:
+    """A conversation on one channel; implements `warmline.interfaces.channel.Conversation`."""
+
+    def __init__(
+        self, channel: Channel, providers: Providers, settings: SessionSettings, clock: Clock
+    ) -> None:
+        self._stage = Stage(channel, settings, clock)
+        self._replies = Replies(self._stage, providers, self._floor_opened)
+        self._listening = Listening(self._stage, self._replies, providers, self._crashed)
+        self._crash: Exception | None = None
+
+    @property
+    def floor(self) -> Floor:
+        """Who may speak now."""
+        return self._stage.floor
+
+    @property
+    def context(self) -> Context:
+        """What the model is shown."""
+        return self._stage.context
+
+    async def run(self) -> None:
+        """Hold the conversation until it ends; no task of it is left when this returns.
+
+        Cancelling ends it as a shutdown would.
+
+        Raises:
+            Exception: a bug met in a provider's callback, after everything is tidied up.
+        """
+        stage = self._stage
+        try:
+            async with anyio.create_task_group() as tasks:
+                stage.tasks = tasks
+                tasks.start_soon(self._listening.run)
+                tasks.start_soon(self._expire)
+                if stage.settings.greeting:
+                    self.request_reply()
+                await stage.ended.wait()
+                tasks.cancel_scope.cancel()
+        finally:
+            stage.tasks = None
+            stage.end(EndReason.SHUTDOWN)
+            self._replies.interrupt(TurnStatus.CANCELLED)
+            stage.move(FloorEvent.SESSION_ENDED)
+            self._listening.close()
+            stage.channel.close(stage.end_reason or EndReason.SHUTDOWN)
+        if self._crash is not None:
+            raise self._crash
+
+    def configure(self, settings: TurnSettings, instructions: str) -> None:
+        """Change how turns are taken, from the next sound on."""
+        self._stage.turns = settings
+        self._stage.instructions = instructions
+        self._listening.configure()
+
+    def receive_audio(self, pcm: bytes) -> None:
+        """Take 16 kHz pcm16 from the person, any length, in order."""
+        self._listening.receive_audio(pcm)
+
+    def clear_audio(self) -> None:
+        """Forget the speech of a turn that is not over yet."""
+        self._listening.clear()
+
+    def commit_audio(self) -> bool:
+        """End the user's spoken turn now; False if there was no audio to commit."""
+        return self._listening.commit()
+
+    def receive_text(self, text: str) -> None:
+        """Take a typed turn and answer it; takes the floor from anybody."""
+        words = self._listening.take_words()
+        text = f"{words} {text}" if words else text
+        self._replies.interrupt(TurnStatus.INTERRUPTED)
+        timeline = Timeline()
+        timeline.record(Mark.TEXT_RECEIVED, self._stage.clock.now_s())
+        item_id = new_id("item")
+        self._stage.context.add(item_id, Message(Role.USER, text))
+        self._stage.channel.send(UserTurn(item_id, text, spoken=False, duration_s=0.0))
+        self._stage.move(FloorEvent.TEXT_RECEIVED)
+        self._replies.begin(timeline, text)
+
+    def add_message(self, role: Role, text: str, item_id: str) -> None:
+        """Put a message at the end of the context without answering it."""
+        self._stage.context.add(item_id, Message(role, text))
+
+    def remove_message(self, item_id: str) -> bool:
+        """Take a message out of the context; False if there is none of that id."""
+        return self._stage.context.remove(item_id)
+
+    def request_reply(self, instructions: str | None = None) -> bool:
+        """Answer the context as it stands, or the turn in progress once it is over."""
+        if self._replies.current is not None and not self._replies.current.is_made:
+            return False
+        self._replies.leave_playing()
+        if self._listening.answer_when_over():
+            return True
+        timeline = Timeline()
+        timeline.record(Mark.REPLY_REQUESTED, self._stage.clock.now_s())
+        self._stage.move(FloorEvent.REPLY_REQUESTED)
+        asked = self._stage.context.last_user_message()
+        self._replies.begin(timeline, asked.message.text if asked else "", instructions)
+        return True
+
+    def cancel_reply(self) -> bool:
+        """Stop the reply; False if there is none."""
+        if not self._replies.interrupt(TurnStatus.CANCELLED):
+            return False
+        self._stage.move(FloorEvent.REPLY_FINISHED)
+        self._floor_opened()
+        return True
+
+    def playout_started(self, reply_id: str) -> None:
+        """The first sample of the reply is heard now."""
+        self._replies.playout_started(reply_id)
+
+    def playout_progressed(self, reply_id: str, played_ms: int) -> None:
+        """So much of the reply has been heard."""
+        self._replies.playout_progressed(reply_id, played_ms)
+
+    def playout_finished(self, reply_id: str) -> None:
+        """Everything sent of the reply has been heard."""
+        self._replies.playout_finished(reply_id)
+
+    def playout_truncated(self, item_id: str, played_ms: int) -> bool:
+        """The reply whose item this is was stopped after so much was heard; False if unknown."""
+        current = self._replies.current
+        if current is not None and current.item_id == item_id:
+            self.cancel_reply()
+        return self._replies.truncate(item_id, played_ms)
+
+    def hang_up(self) -> None:
+        """The far end has left."""
+        self._stage.end(EndReason.HUNG_UP)
+
+    def shut_down(self) -> None:
+        """The server is stopping."""
+        self._stage.end(EndReason.SHUTDOWN)
+
+    def _floor_opened(self) -> None:
+        self._listening.resume()
+
+    def _crashed(self, error: Exception) -> None:
+        self._crash = error
+        self._stage.end(EndReason.FAILED)
+
+    async def _expire(self) -> None:
+        await anyio.sleep(self._stage.settings.session_s)
+        minutes = self._stage.settings.session_s / 60
+        self._stage.channel.send(
+            SessionFailure("session_expired", f"A session lasts {minutes:g} minutes at most; start a new one")
+        )
+        self._stage.end(EndReason.EXPIRED)

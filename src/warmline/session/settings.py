@@ -1,0 +1,58 @@
+"""What a session is told when it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from warmline.interfaces.channel import TurnSettings
+from warmline.interfaces.llm import LanguageModel
+from warmline.interfaces.retriever import Retriever
+from warmline.interfaces.stt import SpeechToText
+from warmline.interfaces.tts import TextToSpeech
+from warmline.interfaces.vad import VoiceActivityDetector
+
+__all__ = ["Providers", "SessionSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Who listens, thinks and speaks; shared by all sessions, and not closed by any."""
+
+    vad: VoiceActivityDetector
+    stt: SpeechToText
+    retriever: Retriever
+    llm: LanguageModel
+    tts: TextToSpeech
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """The operator's choices."""
+
+    turns: TurnSettings = field(default_factory=TurnSettings)
+    stop_ms: int = 200
+    """Silence after which speech counts as stopped, and the recogniser is asked for its final."""
+
+    final_deadline_s: float = 2.0
+    """How long a turn waits for the final transcript before it goes on with the partial one."""
+
+    retrieval_deadline_s: float = 1.5
+    """How long an answer waits for passages before it is made without them."""
+
+    playout_lead_s: float = 2.0
+    """How much audio is sent ahead of its playing."""
+
+    playout_timeout_s: float = 15.0
+    """How long after its audio's length a reply waits for the report that it was played."""
+
+    session_s: float = 3600.0
+    """The longest a session may last."""
+
+    instructions: str = ""
+    """How the agent should behave."""
+
+    greeting: str = ""
+    """Spoken first, if set."""
+
+    farewell: str = "Goodbye."
+    """Spoken when the user says goodbye, before the session ends."""

@@ -1,0 +1,63 @@
+"""What the parts of one session share: the floor, the context, the channel, the clock, the tasks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVarTuple
+
+import anyio
+from anyio.abc import TaskGroup
+
+from warmline.core.clock import Clock
+from warmline.interfaces.channel import Channel, EndReason, FloorChanged, TurnSettings
+from warmline.session.context import Context
+from warmline.session.settings import SessionSettings
+from warmline.turns.floor import Floor, FloorEvent, next_floor
+
+__all__ = ["Stage"]
+
+_log = logging.getLogger(__name__)
+_Args = TypeVarTuple("_Args")
+
+
+class Stage:
+    """A session's common ground.
+
+    What changes here: `floor`, only in `move`; `turns` and `instructions` when the client changes
+    them; `tasks`, set while the session runs; `end_reason`, once.
+    """
+
+    def __init__(self, channel: Channel, settings: SessionSettings, clock: Clock) -> None:
+        self.channel = channel
+        self.settings = settings
+        self.clock = clock
+        self.turns: TurnSettings = settings.turns
+        self.instructions = settings.instructions
+        self.context = Context()
+        self.floor = Floor.OPEN
+        self.tasks: TaskGroup | None = None
+        self.ended = anyio.Event()
+        self.end_reason: EndReason | None = None
+
+    def move(self, event: FloorEvent) -> None:
+        """Move the floor and tell the channel.
+
+        Raises:
+            InvalidTransition: `event` cannot happen now; a bug of ours.
+        """
+        before, self.floor = self.floor, next_floor(self.floor, event)
+        if before is not self.floor:
+            _log.debug("floor.moved", extra={"floor": self.floor.value, "by": event.value})
+            self.channel.send(FloorChanged(self.floor))
+
+    def start(self, task: Callable[[*_Args], Coroutine[Any, Any, None]], *args: *_Args) -> None:
+        """Start a task of the session; none is started before it runs or after it ended."""
+        if self.tasks is not None and not self.ended.is_set():
+            self.tasks.start_soon(task, *args)
+
+    def end(self, reason: EndReason) -> None:
+        """Ask the session to end; the first reason stands."""
+        if self.end_reason is None:
+            self.end_reason = reason
+            self.ended.set()

@@ -1,0 +1,248 @@
+"""Far ends in the same loop that do what a script says: for whole conversations on the jumping clock."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+
+from warmline.core.formats import AudioFormat
+from warmline.errors import ProviderError, ProviderUnavailable
+from warmline.interfaces.llm import LlmRequest
+from warmline.interfaces.retriever import Passage, Query
+from warmline.interfaces.stt import OnSttFailure, OnTranscript, Transcript
+from warmline.interfaces.tts import SpeechChunk, SpokenWord
+from warmline.interfaces.vad import OnProbability
+
+__all__ = [
+    "ScriptedDetector",
+    "ScriptedModel",
+    "ScriptedRecogniser",
+    "ScriptedRetriever",
+    "ScriptedVoice",
+    "Utterance",
+]
+
+_SLICE_BYTES: Final = 1024
+
+
+class ScriptedDetector:
+    """Takes any sample but zero for speech; as exact as its slices of 32 ms are."""
+
+    def open(self, on_probability: OnProbability) -> ScriptedDetectorStream:
+        """Return a new stream, which answers within `push`."""
+        return ScriptedDetectorStream(on_probability)
+
+
+class ScriptedDetectorStream:
+    """One session's audio."""
+
+    def __init__(self, on_probability: OnProbability) -> None:
+        self._on_probability = on_probability
+        self._buffer = bytearray()
+        self._end_sample = 0
+        self._is_closed = False
+
+    def push(self, pcm: bytes) -> None:
+        """Judge each slice that is complete."""
+        self._buffer += pcm
+        while len(self._buffer) >= _SLICE_BYTES and not self._is_closed:
+            piece = bytes(self._buffer[:_SLICE_BYTES])
+            del self._buffer[:_SLICE_BYTES]
+            self._end_sample += _SLICE_BYTES // 2
+            self._on_probability(0.98 if any(piece) else 0.02, self._end_sample)
+
+    def close(self) -> None:
+        """Say nothing more."""
+        self._is_closed = True
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What the recogniser makes of one utterance."""
+
+    text: str
+    alternatives: tuple[str, ...] = ()
+    final_after_s: float = 0.1
+    """From the request for the final to the final; infinity for never."""
+
+    fails: bool = False
+    """The line breaks in place of the final."""
+
+
+class ScriptedRecogniser:
+    """Understands each utterance as the script says, a word for every 300 ms of its audio."""
+
+    def __init__(self, utterances: Sequence[Utterance | str] = ()) -> None:
+        self.script = [Utterance(u) if isinstance(u, str) else u for u in utterances]
+        self.opened = 0
+        self.closed = 0
+        self.refusals = 0
+        """How many times `open` refuses before it answers."""
+
+    async def open(self, on_transcript: OnTranscript, on_failure: OnSttFailure) -> ScriptedRecogniserStream:
+        """Return a line, or refuse."""
+        if self.refusals:
+            self.refusals -= 1
+            raise ProviderUnavailable("no recogniser is free", provider="scripted", phase="connect")
+        self.opened += 1
+        return ScriptedRecogniserStream(self, on_transcript, on_failure)
+
+
+class ScriptedRecogniserStream:
+    """One session's line."""
+
+    def __init__(
+        self, provider: ScriptedRecogniser, on_transcript: OnTranscript, on_failure: OnSttFailure
+    ) -> None:
+        self._provider = provider
+        self._on_transcript = on_transcript
+        self._on_failure = on_failure
+        self._number = 0
+        self._current: Utterance | None = None
+        self._heard_bytes = 0
+        self._words_told = 0
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def push(self, pcm: bytes) -> None:
+        """Understand another word now and then."""
+        if self._current is None:
+            return
+        self._heard_bytes += len(pcm)
+        words = self._current.text.split()
+        known = min(self._heard_bytes // 9600, len(words))
+        if known > self._words_told:
+            self._words_told = known
+            self._on_transcript(Transcript(self._number, " ".join(words[:known]), is_final=False))
+
+    def begin_utterance(self, utterance: int) -> None:
+        """Take the script's next utterance."""
+        self._number = utterance
+        self._current = self._provider.script.pop(0) if self._provider.script else Utterance("")
+        self._heard_bytes = self._words_told = 0
+
+    def finish_utterance(self) -> None:
+        """Answer when the script says."""
+        spoken, self._current = self._current, None
+        if spoken is None or spoken.final_after_s == float("inf"):
+            return
+        final = Transcript(self._number, spoken.text, is_final=True, alternatives=spoken.alternatives)
+        answer: Callable[[], None] = lambda: self._on_transcript(final)  # noqa: E731
+        if spoken.fails:
+            error = ProviderUnavailable("the line dropped", provider="scripted", phase="stream")
+            answer = lambda: self._on_failure(error)  # noqa: E731
+        self._timers.append(asyncio.get_running_loop().call_later(spoken.final_after_s, answer))
+
+    def discard_utterance(self) -> None:
+        """Drop it."""
+        self._current = None
+
+    async def aclose(self) -> None:
+        """Give the line back."""
+        for timer in self._timers:
+            timer.cancel()
+        self._provider.closed += 1
+
+
+@dataclass
+class ScriptedRetriever:
+    """Finds the same passages for every question, after a while."""
+
+    passages: Sequence[Passage] = ()
+    delay_s: float = 0.0
+    error: ProviderError | None = None
+    queries: list[Query] = field(default_factory=list)
+
+    async def retrieve(self, query: Query) -> Sequence[Passage]:
+        """Note the query, wait, and answer."""
+        self.queries.append(query)
+        await anyio.sleep(self.delay_s)
+        if self.error:
+            raise self.error
+        return self.passages
+
+
+@dataclass
+class ScriptedModel:
+    """Answers with the script's texts in turn (the last again and again), a word at a time."""
+
+    replies: Sequence[str] = ("It is open.",)
+    first_word_s: float = 0.0
+    word_s: float = 0.0
+    error_after_words: int | None = None
+    """Break off after so many words."""
+
+    requests: list[LlmRequest] = field(default_factory=list)
+    cancelled: int = 0
+    """Streams left before their end."""
+
+    @asynccontextmanager
+    async def stream(self, request: LlmRequest) -> AsyncIterator[AsyncIterator[str]]:
+        """Note the request and answer."""
+        text = self.replies[min(len(self.requests), len(self.replies) - 1)]
+        self.requests.append(request)
+        is_complete = False
+
+        async def words() -> AsyncIterator[str]:
+            nonlocal is_complete
+            await anyio.sleep(self.first_word_s)
+            for index, word in enumerate(re.findall(r"\S+\s*", text)):
+                if index == self.error_after_words:
+                    raise ProviderUnavailable("the stream was cut", provider="scripted", phase="stream")
+                if index:
+                    await anyio.sleep(self.word_s)
+                yield word
+            is_complete = True
+
+        stream = words()
+        try:
+            yield stream
+        finally:
+            self.cancelled += not is_complete
+
+
+@dataclass
+class ScriptedVoice:
+    """Speaks every word for 300 ms, in chunks of 100 ms, with the words' places."""
+
+    first_audio_s: float = 0.0
+    """From the request to the first chunk."""
+
+    chunk_s: float = 0.0
+    """Between chunks; below 0.1 it is faster than real time."""
+
+    error: ProviderError | None = None
+    spoken: list[str] = field(default_factory=list)
+    cancelled: int = 0
+
+    @asynccontextmanager
+    async def synthesise(
+        self, text: str, audio_format: AudioFormat
+    ) -> AsyncIterator[AsyncIterator[SpeechChunk]]:
+        """Note the text and speak it."""
+        self.spoken.append(text)
+        is_complete = False
+
+        async def chunks() -> AsyncIterator[SpeechChunk]:
+            nonlocal is_complete
+            await anyio.sleep(self.first_audio_s)
+            if self.error:
+                raise self.error
+            audio = b"\x01" * audio_format.size_bytes(0.1)
+            for index, match in enumerate(re.finditer(r"\S+", text)):
+                for third in range(3):
+                    if index or third:
+                        await anyio.sleep(self.chunk_s)
+                    word = SpokenWord(match.start(), match.end(), index * 300)
+                    yield SpeechChunk(audio, () if third else (word,))
+            is_complete = True
+
+        try:
+            yield chunks()
+        finally:
+            self.cancelled += not is_complete

@@ -1,0 +1,174 @@
+"""The user takes the floor: what stops, when, and what the context keeps."""
+
+import pytest
+
+from tests.journeys.conversation import Stagehands, conversation
+from warmline.interfaces.channel import (
+    FloorChanged,
+    ReplyDone,
+    ReplyStatus,
+    SpeechStarted,
+    TurnMeasured,
+    TurnSettings,
+)
+from warmline.session.settings import SessionSettings
+from warmline.testing.line import Line
+from warmline.testing.scripted import ScriptedModel, ScriptedRetriever, ScriptedVoice
+from warmline.timeline.report import PlayoutTruth, TurnStatus
+from warmline.turns.floor import Floor
+
+pytestmark = [pytest.mark.loop, pytest.mark.anyio]
+
+LONG = "We open at nine in the morning on every day of the week but Sunday. On Sundays we are closed."
+
+
+async def test_speech_in_the_middle_of_a_sentence_stops_playing_at_once_and_keeps_the_words_heard():
+    """The context is cut at the word that was playing."""
+    hands = Stagehands()
+    async with conversation(hands, "when do you open", "and on Mondays", replies=[LONG, "Yes."]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)  # the reply has been playing for about 1.5 s: five words
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(3.0)
+    first, second = talk.line.turns()
+    assert first.status is TurnStatus.INTERRUPTED
+    assert first.heard_text == "We open at nine in"
+    [(stopped_at_s, reply_id)] = talk.line.stops
+    assert reply_id == first.reply_id
+    detected_at_s = next(at for at, e in talk.line.events if isinstance(e, SpeechStarted) and at > 2)
+    assert stopped_at_s == detected_at_s  # in the same call, not in a later task
+    assert talk.said() == [
+        ("user", "when do you open"),
+        ("agent", "We open at nine in"),
+        ("user", "and on Mondays"),
+        ("agent", "Yes."),
+    ]
+    assert [m.text for m in hands.model.requests[1].messages] == [text for _, text in talk.said()[:3]]
+    assert second.status is TurnStatus.COMPLETED
+
+
+async def test_the_far_ends_word_on_what_it_played_corrects_the_context():
+    """The page knows to the millisecond what left its loudspeaker."""
+    async with conversation(Stagehands(), "when do you open", "", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.4)
+        [reply] = talk.line.of_type(ReplyDone)
+        assert talk.session.playout_truncated(reply.item_id, 750)  # 2.5 words of 300 ms
+        await talk.caller.is_silent(2.0)
+    [turn] = talk.line.turns()
+    assert turn.heard_text == "We open at"
+    assert turn.playout is PlayoutTruth.REPORTED
+    assert talk.said()[-1] == ("agent", "We open at")
+    assert not talk.session.playout_truncated("item_unknown", 10)
+
+
+@pytest.mark.parametrize("stage", ["retrieval", "model", "voice"])
+async def test_speech_before_any_sound_cancels_the_reply_and_leaves_nothing_in_the_context(stage):
+    """Whatever the reply was waiting for is left, and both questions are kept."""
+    hands = Stagehands(
+        retriever=ScriptedRetriever(delay_s=1.4 if stage == "retrieval" else 0),
+        model=ScriptedModel([LONG], first_word_s=1.4 if stage == "model" else 0),
+        voice=ScriptedVoice(first_audio_s=1.4 if stage == "voice" else 0),
+    )
+    async with conversation(hands, "when do you open", "I mean tomorrow") as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(1.0)
+        assert talk.session.floor is Floor.THINKING
+        await talk.caller.speaks(1.0)
+        assert talk.line.of_type(FloorChanged)[-1].floor is Floor.USER
+        await talk.caller.is_silent(0.1)
+        asked = len(hands.model.requests)
+        assert asked == (0 if stage == "retrieval" else 1)
+        assert hands.model.cancelled == (1 if stage == "model" else 0)
+        assert hands.voice.cancelled == (1 if stage == "voice" else 0)
+        assert not talk.line.played_bytes
+        assert talk.said() == [("user", "when do you open")]
+        await talk.caller.is_silent(4.0)
+    assert next(turn.status for turn in talk.line.turns()) is TurnStatus.INTERRUPTED
+    assert next(done.status for done in talk.line.of_type(ReplyDone)) is ReplyStatus.INTERRUPTED
+    assert talk.line.turns()[0].response_us is None
+
+
+async def test_speech_after_all_was_sent_but_not_played_still_interrupts():
+    """With a long lead the reply is made long before it is heard."""
+    hands = Stagehands(settings=SessionSettings(playout_lead_s=60))
+    async with conversation(hands, "when do you open", "stop", replies=[LONG, "Yes."]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(1.5)
+        assert [d.status for d in talk.line.of_type(ReplyDone)] == [ReplyStatus.COMPLETED]
+        await talk.caller.speaks(0.5)
+        await talk.caller.is_silent(3)
+    first = talk.line.turns()[0]
+    assert first.status is TurnStatus.INTERRUPTED
+    assert first.reply_text == LONG
+    assert 0 < len(first.heard_text) < len(LONG) / 2
+    assert len(talk.line.of_type(ReplyDone)) == 2  # said once for each reply
+
+
+async def test_an_agent_that_may_not_be_interrupted_finishes_and_then_listens():
+    """The user who is still speaking then has the floor."""
+    hands = Stagehands(settings=SessionSettings(turns=TurnSettings(can_be_interrupted=False)))
+    async with conversation(
+        hands, "when do you open", "as I said", replies=["We open at nine.", "Yes."]
+    ) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(1.0)
+        await talk.caller.speaks(2.0)  # from 0.5 s into the reply's 1.2 s
+        assert talk.line.stops == []
+        assert talk.session.floor is Floor.USER
+        await talk.caller.is_silent(3.0)
+    assert [t.status for t in talk.line.turns()] == [TurnStatus.COMPLETED, TurnStatus.COMPLETED]
+    assert talk.line.turns()[1].user_text == "as I said"
+
+
+async def test_typing_interrupts_as_speech_does():
+    """Playing stops, and what was heard stays."""
+    async with conversation(Stagehands(), "when do you open", replies=[LONG, "Sure."]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(1.7)
+        talk.session.receive_text("And today?")
+        await talk.caller.is_silent(2.0)
+    assert [t.status for t in talk.line.turns()] == [TurnStatus.INTERRUPTED, TurnStatus.COMPLETED]
+    assert talk.said()[1][1] == "We open at nine"
+
+
+async def test_client_cancels_the_reply_and_the_floor_is_open():
+    """Somebody pressed stop."""
+    async with conversation(Stagehands(), "when do you open", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(1.5)
+        assert talk.session.cancel_reply()
+        assert talk.session.floor is Floor.OPEN
+        assert not talk.session.cancel_reply()
+        await talk.caller.is_silent(1.0)
+    assert [t.status for t in talk.line.turns()] == [TurnStatus.CANCELLED]
+
+
+async def test_a_late_report_of_a_reply_that_was_stopped_changes_nothing():
+    """It crossed the stop on its way."""
+    async with conversation(Stagehands(), "when do you open", "", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(1.5)
+        await talk.caller.speaks(0.4)
+        [turn] = talk.line.turns()
+        talk.session.playout_started(turn.reply_id)
+        talk.session.playout_progressed(turn.reply_id, 5000)
+        talk.session.playout_finished(turn.reply_id)
+        assert talk.session.floor is Floor.USER
+        await talk.caller.is_silent(2.0)
+    assert talk.line.turns()[0].heard_text == turn.heard_text
+
+
+async def test_a_plain_client_is_reckoned_with_when_it_is_interrupted():
+    """It plays in real time from what it was sent, as far as anybody knows."""
+    hands = Stagehands(line=Line(reports_playout=False))
+    async with conversation(hands, "when do you open", "", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.4)
+        await talk.caller.is_silent(2.0)
+    [turn] = talk.line.turns()
+    assert turn.playout is PlayoutTruth.RECKONED
+    assert turn.heard_text == "We open at nine in"
+    assert next(e.report.status for e in talk.line.of_type(TurnMeasured)) is TurnStatus.PLAYING
