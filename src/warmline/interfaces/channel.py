@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from warmline.core.formats import AudioFormat
-from warmline.interfaces.llm import Role
+from warmline.interfaces.llm import Message, Role
 from warmline.interfaces.retriever import Passage
 from warmline.timeline.report import TurnReport
 from warmline.turns.floor import Floor
@@ -271,8 +271,15 @@ class Conversation(Protocol):
         """
         ...
 
-    def add_message(self, role: Role, text: str, item_id: str) -> None:
-        """Put a message at the end of the context without answering it."""
+    def add_message(self, role: Role, text: str, item_id: str, *, after: str | None = None) -> bool:
+        """Put a message into the context without answering it; False if it can't stand there.
+
+        It stands behind the item `after`, in front of all others if that is `root`, or at the end.
+        """
+        ...
+
+    def find_message(self, item_id: str) -> Message | None:
+        """Return a message of the context, or None if there is none of that id."""
         ...
 
     def remove_message(self, item_id: str) -> bool:

@@ -51,6 +51,14 @@ class Context:
         """Put an item at the end."""
         self._items.append(ContextItem(item_id, message))
 
+    def insert(self, item_id: str, message: Message, after: str) -> bool:
+        """Put an item behind another, or in front of all if `after` is `root`; False if it is unknown."""
+        ids = ["root", *(item.item_id for item in self._items)]
+        if after not in ids:
+            return False
+        self._items.insert(ids.index(after), ContextItem(item_id, message))
+        return True
+
     def remove(self, item_id: str) -> bool:
         """Take an item out; False if it is not there."""
         before = len(self._items)

@@ -149,9 +149,9 @@ class Listening:
             case Floor.THINKING | Floor.AGENT if not self._stage.turns.can_be_interrupted:
                 pass
             case Floor.OPEN | Floor.THINKING | Floor.AGENT:
-                self._take_floor()
                 spoken = self._begin_turn(at_s)
                 self._stage.channel.send(SpeechStarted(spoken.item_id, audio_ms))
+                self._take_floor()
                 self._stage.start(self._watch_for_starvation, spoken)
             case _:
                 pass

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import anyio
+
 from warmline.errors import ProviderError
 from warmline.interfaces.channel import (
     EndReason,
@@ -92,13 +94,13 @@ class Replies:
         if status is TurnStatus.INTERRUPTED:
             reply.timeline.record(Mark.BARGE_IN, now_s)
         self._close(reply, status, reply.heard_text(reply.playout.heard_s(now_s)))
-        reply.scope.cancel()
+        reply.cancel()
         return True
 
     def leave_playing(self) -> None:
         """Call a reply that is made but still playing over, and all of it heard: the client has it."""
         if reply := self.current:
-            reply.scope.cancel()
+            reply.cancel()
             self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
 
     def playout_started(self, reply_id: str) -> None:
@@ -141,7 +143,9 @@ class Replies:
         return None
 
     async def _make(self, reply: Reply, instructions: str) -> None:
-        with reply.scope:
+        if reply.is_over:
+            return
+        with anyio.CancelScope() as reply.scope:
             try:
                 await self._answering.answer(reply, instructions)
             except* ProviderError as failures:

@@ -52,7 +52,9 @@ class Reply:
         """The client wants text alone: what was sent was read."""
 
         self.ends_session = False
-        self.scope = anyio.CancelScope()
+        self.scope: anyio.CancelScope | None = None
+        """What making it runs in; None before that begins."""
+
         self.played = anyio.Event()
         """The far end reported that all of it was heard."""
 
@@ -62,6 +64,11 @@ class Reply:
     def is_over(self) -> bool:
         """Whether it was played, stopped or failed."""
         return self.status is not TurnStatus.PLAYING
+
+    def cancel(self) -> None:
+        """Stop making it, if that has begun; it does not begin once it `is_over`."""
+        if self.scope is not None:
+            self.scope.cancel()
 
     def begin_clause(self, text: str) -> None:
         """Note that `text` is about to be spoken."""

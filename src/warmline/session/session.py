@@ -7,6 +7,8 @@ the deadlines) is a task in the session's one task group.
 
 from __future__ import annotations
 
+import contextvars
+
 import anyio
 
 from warmline.core.clock import Clock
@@ -59,6 +61,7 @@ class Session:
         try:
             async with anyio.create_task_group() as tasks:
                 stage.tasks = tasks
+                stage.context_vars = contextvars.copy_context()
                 tasks.start_soon(self._listening.run)
                 tasks.start_soon(self._expire)
                 if stage.settings.greeting:
@@ -106,9 +109,19 @@ class Session:
         self._stage.move(FloorEvent.TEXT_RECEIVED)
         self._replies.begin(timeline, text)
 
-    def add_message(self, role: Role, text: str, item_id: str) -> None:
-        """Put a message at the end of the context without answering it."""
-        self._stage.context.add(item_id, Message(role, text))
+    def add_message(self, role: Role, text: str, item_id: str, *, after: str | None = None) -> bool:
+        """Put a message into the context without answering it; False if it can't stand there."""
+        if self._stage.context.find(item_id) is not None:
+            return False
+        if after is None:
+            self._stage.context.add(item_id, Message(role, text))
+            return True
+        return self._stage.context.insert(item_id, Message(role, text), after)
+
+    def find_message(self, item_id: str) -> Message | None:
+        """Return a message of the context, or None if there is none of that id."""
+        item = self._stage.context.find(item_id)
+        return item.message if item else None
 
     def remove_message(self, item_id: str) -> bool:
         """Take a message out of the context; False if there is none of that id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVarTuple
@@ -25,7 +26,7 @@ class Stage:
     """A session's common ground.
 
     What changes here: `floor`, only in `move`; `turns` and `instructions` when the client changes
-    them; `tasks`, set while the session runs; `end_reason`, once.
+    them; `tasks` and `context_vars`, set while the session runs; `end_reason`, once.
     """
 
     def __init__(self, channel: Channel, settings: SessionSettings, clock: Clock) -> None:
@@ -37,6 +38,7 @@ class Stage:
         self.context = Context()
         self.floor = Floor.OPEN
         self.tasks: TaskGroup | None = None
+        self.context_vars = contextvars.copy_context()
         self.ended = anyio.Event()
         self.end_reason: EndReason | None = None
 
@@ -54,7 +56,9 @@ class Stage:
     def start(self, task: Callable[[*_Args], Coroutine[Any, Any, None]], *args: *_Args) -> None:
         """Start a task of the session; none is started before it runs or after it ended."""
         if self.tasks is not None and not self.ended.is_set():
-            self.tasks.start_soon(task, *args)
+            # A callback may come from a provider's thread, whose context knows of no event loop.
+            tasks = self.tasks
+            self.context_vars.copy().run(lambda: tasks.start_soon(task, *args))
 
     def end(self, reason: EndReason) -> None:
         """Ask the session to end; the first reason stands."""

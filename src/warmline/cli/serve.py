@@ -1,0 +1,79 @@
+"""`warmline serve`: the page and the wire, on one port."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+from rich.console import Console
+
+from warmline.cli.config import ConfigOption, SetOption, load_for_command
+from warmline.cli.progress import index_progress
+from warmline.server.assembly import Knowledge, load_knowledge, open_providers
+from warmline.server.logs import configure_log
+from warmline.server.serving import bind, serve
+from warmline.server.settings import Settings
+
+__all__ = ["serve_command"]
+
+
+def serve_command(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes any that is free.")] = None,
+    documents: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Answer from these documents: txt, md, html, pdf, docx."),
+    ] = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Serve the page, and talk with whoever opens it."""
+    flags = {"server.host": host, "server.port": port, "knowledge.documents": documents}
+    settings = load_for_command(config, assignments, flags).settings
+    configure_log(settings.log)
+    backend_options = {"use_uvloop": sys.platform != "win32"}
+    anyio.run(_serve, settings, backend="asyncio", backend_options=backend_options)
+
+
+async def _serve(settings: Settings) -> None:
+    console = Console(stderr=True)
+    with bind(settings) as listener:
+        with index_progress(console) as on_progress:
+            knowledge = await load_knowledge(settings, on_progress)
+        _tell_about(knowledge, console)
+        starting = console.status("Starting the recogniser and the voice")
+        starting.start()
+        try:
+            async with open_providers(settings, knowledge) as providers:
+                starting.stop()
+                await serve(listener, settings, knowledge, providers, lambda: _tell_url(listener, console))
+        finally:
+            starting.stop()
+
+
+def _tell_about(knowledge: Knowledge, console: Console) -> None:
+    index = knowledge.index
+    console.print(
+        f"{knowledge.name}: {index.passage_count} passages in {index.document_count} documents",
+        highlight=False,
+    )
+    for note in index.notes:
+        console.print(f"[yellow]{note}", highlight=False)
+    for skipped in index.skipped:
+        console.print(f"[yellow]Left out {skipped.source}:[/] {skipped.reason}", highlight=False)
+
+
+def _tell_url(listener: socket.socket, console: Console) -> None:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    if host in ("0.0.0.0", "::"):
+        shown = "localhost"
+        console.print(
+            "[yellow]Browsers allow the microphone on this machine alone, or over HTTPS: put a proxy with a "
+            "certificate in front for others."
+        )
+    console.print(f"Talk at [bold]http://{shown}:{port}/[/]   (Ctrl+C stops)", highlight=False)

@@ -1,0 +1,103 @@
+"""From settings to the providers that sessions share: the one place that knows which they are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+from warmline.interfaces.channel import TurnSettings
+from warmline.knowledge.index import Index, OnProgress, build_index
+from warmline.knowledge.sample_library import EXAMPLE_QUESTIONS, SAMPLE_FOLDER
+from warmline.providers.offline.quoting import QuotingAnswerer
+from warmline.providers.offline.recogniser import OfflineRecogniser
+from warmline.providers.offline.voice import OfflineVoice
+from warmline.providers.offline.voice_activity import OfflineVoiceActivity
+from warmline.server.settings import Settings
+from warmline.session.settings import Providers, SessionSettings
+
+__all__ = ["RECOGNISER_NOTE", "Knowledge", "load_knowledge", "open_providers", "session_settings"]
+
+RECOGNISER_NOTE = (
+    "Speech is recognised on this machine, in English, without any service. It knows the words of your "
+    "documents best. Of ordinary speech it gets about one word in four wrong even in a quiet room, and more "
+    "with noise or an accent it has not met; a headset helps, and typing always works."
+)
+"""What people are told about the recogniser's limits; the figure is `bench/words.py`'s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """The documents that answers are drawn from."""
+
+    index: Index
+    name: str
+    """For people: the folder, or that it is the sample."""
+
+    example_questions: tuple[str, ...]
+
+
+async def load_knowledge(settings: Settings, on_progress: OnProgress | None = None) -> Knowledge:
+    """Read and index the documents, on a thread.
+
+    Args:
+        settings: Which documents.
+        on_progress: Called on that thread.
+
+    Raises:
+        InputError: the folder is not there, or nothing in it can be read.
+    """
+    table = settings.knowledge
+    folder = table.documents or SAMPLE_FOLDER
+
+    def build() -> Index:
+        return build_index(folder, on_progress=on_progress, cache_dir=table.cache_dir, top_k=table.passages)
+
+    index = await anyio.to_thread.run_sync(build)
+    if table.documents is None:
+        return Knowledge(index, "Sample: the Harbour Lane library", EXAMPLE_QUESTIONS)
+    examples = tuple(f"Tell me about {topic}." for topic in index.topics[:4])
+    return Knowledge(index, table.documents.name or str(table.documents), examples)
+
+
+@asynccontextmanager
+async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncIterator[Providers]:
+    """Start the offline providers, all of them ready; leaving stops them and their processes.
+
+    Raises:
+        ProviderUnavailable: one of their processes can't be started.
+    """
+    index = knowledge.index
+    recogniser = OfflineRecogniser(
+        index.sentences(),
+        spare_processes=settings.recogniser.spare,
+        max_processes=settings.recogniser.processes,
+    )
+    voice = OfflineVoice(
+        voice=settings.voice.name, rate_wpm=settings.voice.rate_wpm, pitch=settings.voice.pitch
+    )
+    answerer = QuotingAnswerer(index.topics, next(iter(knowledge.example_questions), ""))
+    async with OfflineVoiceActivity() as vad, voice, recogniser:
+        yield Providers(vad=vad, stt=recogniser, retriever=index, llm=answerer, tts=voice)
+
+
+def session_settings(settings: Settings) -> SessionSettings:
+    """Return what each session is told."""
+    return SessionSettings(
+        turns=TurnSettings(
+            speech_threshold=settings.turns.speech_threshold,
+            silence_ms=settings.turns.silence_ms,
+            can_be_interrupted=settings.turns.interrupt,
+        ),
+        stop_ms=settings.turns.stop_ms,
+        final_deadline_s=settings.turns.final_deadline_ms / 1000,
+        retrieval_deadline_s=settings.knowledge.retrieval_deadline_ms / 1000,
+        playout_lead_s=settings.playout.lead_ms / 1000,
+        playout_timeout_s=settings.playout.timeout_ms / 1000,
+        session_s=settings.limits.session_s,
+        instructions=settings.agent.instructions,
+        greeting=settings.agent.greeting,
+        farewell=settings.agent.farewell,
+    )

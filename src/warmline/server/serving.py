@@ -1,0 +1,106 @@
+"""One server: its page and its sessions on one port, from the first request to the last goodbye."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+from warmline.core.clock import SystemClock
+from warmline.errors import ConfigError
+from warmline.server.access import Access
+from warmline.server.assembly import RECOGNISER_NOTE, Knowledge, session_settings
+from warmline.server.pages import application
+from warmline.server.sessions import Sessions
+from warmline.server.settings import Settings
+from warmline.server.websocket import media_protocol
+from warmline.session.settings import Providers
+
+__all__ = ["bind", "serve"]
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Return the listening socket; bound first of all, so that a taken port is told at once.
+
+    Raises:
+        ConfigError: the address can't be listened on.
+    """
+    host, port = settings.server.host, settings.server.port
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, proto)
+    except OSError as error:
+        raise ConfigError(f"listening on {host} (server.host): {error.strerror or error}") from error
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"listening on {host} port {port}: {error.strerror or error}; "
+            "choose another with --port, or --port 0 for any that is free"
+        ) from error
+    return listener
+
+
+async def serve(
+    listener: socket.socket,
+    settings: Settings,
+    knowledge: Knowledge,
+    providers: Providers,
+    on_ready: Callable[[], None],
+) -> None:
+    """Serve until a signal (SIGINT, SIGTERM) or cancellation; every session has ended when this returns.
+
+    Args:
+        listener: From `bind`; closed at the end.
+        settings: What is in force.
+        knowledge: What the page says about the documents.
+        providers: Whom sessions share; open while this runs.
+        on_ready: Called when requests are being answered.
+    """
+    access = Access(
+        host=settings.server.host,
+        allowed_hosts=settings.server.allowed_hosts,
+        public_origins=settings.server.public_origins,
+        api_key=settings.server.api_key,
+    )
+    sessions = Sessions(providers, session_settings(settings), settings.limits, access, SystemClock())
+    facts = {
+        "example_questions": knowledge.example_questions,
+        "documents": {
+            "name": knowledge.name,
+            "files": knowledge.index.document_count,
+            "passages": knowledge.index.passage_count,
+        },
+        "recogniser_note": RECOGNISER_NOTE,
+        "max_session_s": settings.limits.session_s,
+    }
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with sessions.running():
+            # What exists now stays: the collector need not look at it again in the middle of a turn.
+            gc.collect()
+            gc.freeze()
+            on_ready()
+            yield
+
+    config = uvicorn.Config(
+        application(access, facts, lambda: sessions.count, lifespan),
+        http="auto",
+        ws=media_protocol(sessions.accept, settings.limits.message_bytes),
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=1,
+        server_header=False,
+    )
+    await uvicorn.Server(config).serve(sockets=[listener])

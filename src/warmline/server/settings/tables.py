@@ -1,0 +1,217 @@
+"""Every setting, with its type, default, unit, range and meaning: the one place to change them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from warmline.server.settings.declaration import secret, setting
+from warmline.server.settings.secret import Secret
+
+__all__ = [
+    "NOT_ABOVE",
+    "AgentTable",
+    "KnowledgeTable",
+    "LimitsTable",
+    "LogTable",
+    "PlayoutTable",
+    "RecogniserTable",
+    "ServerTable",
+    "Settings",
+    "TurnsTable",
+    "VoiceTable",
+]
+
+_NAME: Final = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
+"""A host's name or address as a browser writes it: lower case, IPv6 in brackets."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTable:
+    """Where the server listens, and who may connect."""
+
+    host: str = setting(
+        "127.0.0.1",
+        "Address to listen on. Anything but this machine's own loopback lets others connect.",
+        pattern=r"[^\s/]+",
+        phrase='a host name or address, such as "127.0.0.1" or "0.0.0.0"',
+    )
+    port: int = setting(8080, "Port to listen on; 0 takes any that is free.", at_least=0, at_most=65_535)
+    public_origins: tuple[str, ...] = setting(
+        (),
+        "Further origins whose pages may connect, such as `https://voice.example.com`. "
+        "The server's own page always may.",
+        pattern=rf"http://{_NAME}(?::(?!80$)\d{{1,5}})?|https://{_NAME}(?::(?!443$)\d{{1,5}})?",
+        phrase='origins as browsers write them, such as "https://voice.example.com": '
+        "lower case, no path, no default port",
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        (),
+        "Further names under which the server may be asked for, such as `voice.example.com`.",
+        pattern=_NAME,
+        phrase='host names in lower case without a scheme or a port, such as "voice.example.com"',
+    )
+    api_key: Secret | None = secret(  # noqa: RUF009 - it returns a field
+        "WARMLINE_API_KEY",
+        "Bearer key with which programs, such as the OpenAI SDK, may connect. "
+        "Without one, only the server's own page and `public_origins` may.",
+        at_least=16,
+        pattern=r"[!-~]+",
+        phrase="at least 16 printable ASCII characters without spaces",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsTable:
+    """What one process takes on."""
+
+    sessions: int = setting(
+        8, "Most sessions at once; more are refused.", unit="sessions", at_least=1, at_most=1_000
+    )
+    session_s: float = setting(
+        3_600.0, "Longest session, after which it is ended.", unit="s", at_least=10, at_most=86_400
+    )
+    message_bytes: int = setting(
+        1_048_576,
+        "Largest WebSocket message accepted.",
+        unit="bytes",
+        at_least=65_536,
+        at_most=16_777_216,
+    )
+    text_chars: int = setting(
+        4_000, "Longest typed turn accepted.", unit="characters", at_least=1, at_most=100_000
+    )
+    shutdown_s: float = setting(
+        5.0, "How long a stopping server waits for its sessions to end.", unit="s", at_least=0, at_most=300
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsTable:
+    """When the user's turn begins and ends. A client may change these for its own session."""
+
+    silence_ms: int = setting(
+        500, "Silence after which the turn is over.", unit="ms", at_least=100, at_most=5_000
+    )
+    stop_ms: int = setting(
+        200,
+        "Silence after which speech counts as stopped, though the turn may go on; "
+        "at most `turns.silence_ms`.",
+        unit="ms",
+        at_least=50,
+        at_most=5_000,
+    )
+    speech_threshold: float = setting(
+        0.5, "Probability from which a slice of sound counts as speech.", at_least=0.05, at_most=0.95
+    )
+    interrupt: bool = setting(True, "Whether speech stops a reply.")
+    final_deadline_ms: int = setting(
+        2_000,
+        "How long to wait for the recogniser's final words before going on with its partial ones.",
+        unit="ms",
+        at_least=100,
+        at_most=30_000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutTable:
+    """How audio is sent to be played."""
+
+    lead_ms: int = setting(
+        2_000, "How much audio is sent ahead of what is playing.", unit="ms", at_least=100, at_most=60_000
+    )
+    timeout_ms: int = setting(
+        15_000,
+        "How long over the audio's own length to wait to hear that it was played; "
+        "the turn then completes by itself.",
+        unit="ms",
+        at_least=1_000,
+        at_most=120_000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeTable:
+    """What answers are drawn from."""
+
+    documents: Path | None = setting(  # noqa: RUF009 - it returns a field
+        None, "Folder of documents to answer from; empty for the sample."
+    )
+    cache_dir: Path | None = setting(  # noqa: RUF009 - it returns a field
+        None, "Folder for indexes; empty for the user's cache folder."
+    )
+    passages: int = setting(4, "Most passages given to one answer.", unit="passages", at_least=1, at_most=20)
+    retrieval_deadline_ms: int = setting(
+        1_500,
+        "How long an answer waits for its passages before it goes on without them.",
+        unit="ms",
+        at_least=50,
+        at_most=30_000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTable:
+    """What the agent is told and says by itself."""
+
+    instructions: str = setting("", "What the agent is told to be and do.", at_most=100_000)
+    greeting: str = setting("", "Spoken first when set.", at_most=2_000)
+    farewell: str = setting("Goodbye.", "Spoken when the user says goodbye.", at_most=2_000)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceTable:
+    """How the built-in voice sounds."""
+
+    # espeak-ng takes 80..450 words a minute and a pitch of 0..99 (espeak_PARAMETER in speak_lib.h).
+    rate_wpm: int = setting(165, "Speed.", unit="words a minute", at_least=80, at_most=450)
+    pitch: int = setting(50, "Pitch; higher is higher.", at_least=0, at_most=99)
+    name: str = setting(
+        "en-us",
+        "espeak-ng's name for the voice, such as `en-us`, `en-gb` or `en-us+f3`.",
+        pattern=r"[A-Za-z0-9][A-Za-z0-9_+-]*",
+        phrase='the name of an espeak-ng voice, such as "en-us"',
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniserTable:
+    """The processes that turn speech into words."""
+
+    processes: int = setting(4, "Most processes at once.", unit="processes", at_least=1, at_most=64)
+    spare: int = setting(
+        1,
+        "How many are kept ready beyond those in use; at most `recogniser.processes`.",
+        unit="processes",
+        at_least=0,
+        at_most=64,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LogTable:
+    """What is written to the log; never what anybody said, and never a secret."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is written.")
+    json: bool = setting(False, "Whether a line of the log is a JSON object, for programs.")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All tables; `Settings()` is the defaults."""
+
+    server: ServerTable = ServerTable()
+    limits: LimitsTable = LimitsTable()
+    turns: TurnsTable = TurnsTable()
+    playout: PlayoutTable = PlayoutTable()
+    knowledge: KnowledgeTable = KnowledgeTable()
+    agent: AgentTable = AgentTable()
+    voice: VoiceTable = VoiceTable()
+    recogniser: RecogniserTable = RecogniserTable()
+    log: LogTable = LogTable()
+
+
+NOT_ABOVE: Final = (("turns.stop_ms", "turns.silence_ms"), ("recogniser.spare", "recogniser.processes"))
+"""Pairs of settings whose first must not be above its second."""
