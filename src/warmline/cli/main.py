@@ -14,6 +14,7 @@ from rich.console import Console
 
 from warmline.cli.config import config_command
 from warmline.cli.serve import serve_command
+from warmline.cli.talk import talk_command
 from warmline.errors import ConfigError, WarmlineError
 
 __all__ = ["app", "main"]
@@ -26,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("serve")(serve_command)
+app.command("talk")(talk_command)
 app.command("config")(config_command)
 
 

@@ -26,7 +26,7 @@ def index_progress(console: Console) -> Iterator[OnProgress]:
         TimeRemainingColumn(),
         TextColumn("[dim]{task.fields[name]}"),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         tasks = {
             stage: progress.add_task(label, total=None, visible=False, name="")
             for stage, label in _LABELS.items()

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import anyio
 import uvicorn
 from starlette.applications import Starlette
 
@@ -103,4 +104,21 @@ async def serve(
         timeout_graceful_shutdown=1,
         server_header=False,
     )
-    await uvicorn.Server(config).serve(sockets=[listener])
+    await _run(uvicorn.Server(config), listener)
+
+
+async def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Run uvicorn; cancelling stops it in its own time, as a signal would, and waits for that."""
+    stopped = anyio.Event()
+
+    async def run() -> None:
+        with anyio.CancelScope(shield=True):
+            await server.serve(sockets=[listener])
+        stopped.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        try:
+            await stopped.wait()
+        finally:
+            server.should_exit = True

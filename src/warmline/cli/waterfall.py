@@ -1,0 +1,71 @@
+"""A turn's waterfall in the terminal: what delayed the reply, stacked to the total."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from warmline.timeline.report import PlayoutTruth, TurnReport, TurnStatus
+
+__all__ = ["STAGES", "waterfall"]
+
+STAGES: Final = {
+    "endpointing": ("Making sure you had finished", "cyan"),
+    "transcription": ("Writing down the last words", "blue"),
+    "commit": ("Ending the turn", "bright_black"),
+    "retrieval": ("Finding passages", "green"),
+    "prompt": ("Asking the model", "bright_black"),
+    "model": ("Thinking of the first words", "magenta"),
+    "clause": ("Completing the first clause", "yellow"),
+    "dispatch": ("Asking the voice", "bright_black"),
+    "voice": ("Making the first sound", "red"),
+    "send": ("Sending it", "bright_black"),
+    "delivery": ("Until it was heard", "white"),
+}
+"""What each contribution is to a person, and its colour."""
+
+_BAR: Final = 30
+_SHOWN_US: Final = 1_000
+"""Contributions below a millisecond are shown together."""
+
+_ENDINGS: Final = {
+    TurnStatus.INTERRUPTED: "[yellow]interrupted",
+    TurnStatus.CANCELLED: "[yellow]stopped",
+    TurnStatus.FAILED: "[red]failed",
+}
+
+
+def waterfall(report: TurnReport) -> RenderableType:
+    """Return the picture of a turn; a line of text if nothing of it was played."""
+    ending = _ENDINGS.get(report.status, "")
+    if report.response_us is None:
+        return Text.from_markup(f"[dim]Turn {report.number}: nothing was played[/] {ending}")
+    title = Text.from_markup(
+        f"[bold]{report.response_us / 1000:,.0f} ms[/] [dim]until the answer was heard[/] {ending}"
+        + (" [yellow]playout was not reported" if report.playout is PlayoutTruth.TIMED_OUT else "")
+    )
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=True)
+    total_us = max(report.response_us, 1)
+    before_us = rest_us = 0
+    for part in report.contributions:
+        if part.duration_us < _SHOWN_US:
+            rest_us += part.duration_us
+        else:
+            label, colour = STAGES[part.name]
+            bar = _bar(before_us, part.duration_us, total_us, colour)
+            table.add_row(label, f"{part.duration_us / 1000:,.1f} ms", bar)
+        before_us += part.duration_us
+    table.add_row("[dim]Everything else", f"[dim]{rest_us / 1000:,.1f} ms", "")
+    return Group(title, table)
+
+
+def _bar(start_us: int, duration_us: int, total_us: int, colour: str) -> Text:
+    start = round(_BAR * start_us / total_us)
+    end = max(round(_BAR * (start_us + duration_us) / total_us), start + 1)
+    return Text(" " * start) + Text("█" * (end - start), style=colour)
