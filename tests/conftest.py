@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+
+# Before numpy is imported: on a shared machine the threads of a matrix product wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 

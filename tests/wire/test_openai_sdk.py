@@ -1,6 +1,9 @@
 """The official OpenAI SDK holds a spoken conversation with the offline providers, none of them scripted."""
 
 import base64
+import re
+import sys
+import wave
 from pathlib import Path
 
 import anyio
@@ -15,7 +18,8 @@ from warmline.server.settings import Settings
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
-QUESTION = Path(__file__).parents[2] / "examples" / "when-are-you-open.wav"
+ROOT = Path(__file__).parents[2]
+QUESTION = ROOT / "examples" / "when-are-you-open.wav"
 
 
 async def test_realtime_connect_holds_a_spoken_conversation():
@@ -72,3 +76,17 @@ async def test_realtime_connect_holds_a_spoken_conversation():
     assert statuses == [("cancelled", "turn_detected"), ("completed", None)]
     assert len(audio) > 3 * 48_000
     assert max(audio) > 0
+
+
+async def test_the_guides_example_runs_as_it_stands(tmp_path):
+    """But for the key and the port."""
+    guide = await anyio.Path(ROOT / "docs" / "guides" / "openai-sdk.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    known = await anyio.to_thread.run_sync(knowledge)
+    async with open_providers(Settings(), known) as providers, running_server(providers) as server:
+        code = code.replace("http://127.0.0.1:8080", server.url).replace("choose-a-long-secret", KEY)
+        with anyio.fail_after(40):
+            done = await anyio.run_process([sys.executable, "-c", code], cwd=tmp_path)
+    assert "from nine in the morning" in done.stdout.decode()
+    with wave.open(str(tmp_path / "answer.wav")) as answer:
+        assert answer.getnframes() > 5 * 24_000

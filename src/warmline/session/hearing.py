@@ -14,7 +14,7 @@ from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegme
 from warmline.core.clock import Clock
 from warmline.core.formats import PCM_16K
 from warmline.interfaces.vad import VoiceActivityDetector
-from warmline.session.recogniser_line import RecogniserLine
+from warmline.session.stt_line import SttLine
 
 __all__ = ["Heard", "Hearing"]
 
@@ -43,7 +43,7 @@ class Hearing:
     def __init__(
         self,
         detector: VoiceActivityDetector,
-        recogniser: RecogniserLine,
+        recogniser: SttLine,
         clock: Clock,
         *,
         stop_ms: int,

@@ -20,10 +20,10 @@ from warmline.interfaces.channel import (
 from warmline.interfaces.llm import Message, Role
 from warmline.interfaces.stt import Transcript
 from warmline.session.hearing import Heard, Hearing
-from warmline.session.recogniser_line import RecogniserLine
 from warmline.session.replies import Replies
 from warmline.session.settings import Providers
 from warmline.session.stage import Stage
+from warmline.session.stt_line import SttLine
 from warmline.session.utterances import SpokenTurn
 from warmline.timeline.marks import Mark
 from warmline.timeline.report import TurnStatus
@@ -62,7 +62,7 @@ class Listening:
         self._on_crash = on_crash
         self._reply_wanted = False
         self._utterances = 0
-        self._recogniser = RecogniserLine(
+        self._recogniser = SttLine(
             providers.stt, self._guarded(self._transcribed), self._guarded(self._recogniser_failed)
         )
         self._hearing = Hearing(

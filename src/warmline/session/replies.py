@@ -24,8 +24,8 @@ from warmline.session.stage import Stage
 from warmline.timeline.marks import Mark
 from warmline.timeline.report import PlayoutTruth, TurnStatus
 from warmline.timeline.timeline import Timeline
+from warmline.turns.acts import is_goodbye
 from warmline.turns.floor import FloorEvent
-from warmline.turns.goodbye import is_goodbye
 
 __all__ = ["Replies"]
 

@@ -180,7 +180,13 @@ class VoiceTable:
 class RecogniserTable:
     """The processes that turn speech into words."""
 
-    processes: int = setting(4, "Most processes at once.", unit="processes", at_least=1, at_most=64)
+    processes: int = setting(
+        8,
+        "Most processes at once: one for each session that is spoken in.",
+        unit="processes",
+        at_least=1,
+        at_most=64,
+    )
     spare: int = setting(
         1,
         "How many are kept ready beyond those in use; at most `recogniser.processes`.",

@@ -11,7 +11,7 @@ import anyio
 from warmline.errors import ProviderError
 from warmline.interfaces.stt import OnTranscript, SpeechToText, SttStream
 
-__all__ = ["RecogniserLine"]
+__all__ = ["SttLine"]
 
 _EARLY_FRAMES: Final = 500
 """Frames kept while there is no line: 10 s at 20 ms; older ones are dropped."""
@@ -23,7 +23,7 @@ _CLOSE_S: Final = 2.0
 """How long giving the line back may take."""
 
 
-class RecogniserLine:
+class SttLine:
     """A recogniser's stream that outlives the streams it is made of.
 
     What changes here: `_stream`, only in `run`; `_early`, the audio that came while there was none.
