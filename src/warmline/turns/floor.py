@@ -118,7 +118,5 @@ def to_mermaid() -> str:
         for (before, event), after in TRANSITIONS.items()
         if after is not Floor.CLOSED
     ]
-    lines.append(
-        f"    note right of {Floor.OPEN.value}: from anywhere, the end of the session leads to closed"
-    )
+    lines.append(f"    note right of {Floor.OPEN.value}: whatever the floor, the session's end closes it")
     return "\n".join(lines) + "\n"
