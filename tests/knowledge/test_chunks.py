@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warmline.knowledge.blocks import Block, Document, Kind
-from warmline.knowledge.chunks import MAX_CHARACTERS, MAX_SENTENCES, chunk_document, split_sentences
+from warmline.knowledge.chunks import MAX_CHARACTERS, MAX_SENTENCES, chunk_document
+from warmline.turns.sentences import split_sentences
 
 pytestmark = pytest.mark.unit
 
@@ -34,7 +35,7 @@ def test_chunks_when_joined_then_they_are_the_document(paragraphs):
     assert found == [
         (("Library", *block.headings), sentence)
         for block in blocks
-        for sentence in split_sentences(block.text)
+        for sentence in map(str.strip, split_sentences(block.text))
     ]
     assert " ".join(chunk.text for chunk in chunks) == " ".join(block.text for block in blocks)
 
@@ -105,6 +106,6 @@ def test_chunk_when_its_heading_is_the_title_then_it_is_named_once():
 def test_sentences_when_they_hold_abbreviations_then_they_are_not_cut_there():
     """A full stop is not always an end."""
     assert split_sentences("Ask Mr. Smith at 9 a.m. on Monday. He knows.") == [
-        "Ask Mr. Smith at 9 a.m. on Monday.",
+        "Ask Mr. Smith at 9 a.m. on Monday. ",
         "He knows.",
     ]

@@ -8,10 +8,11 @@ import pocketsphinx
 import pytest
 
 from warmline.interfaces.retriever import Query
-from warmline.knowledge.chunks import MAX_SENTENCES, split_sentences
+from warmline.knowledge.chunks import MAX_SENTENCES
 from warmline.knowledge.index import Index, build_index
 from warmline.knowledge.minilm import find_model
 from warmline.knowledge.sample_library import EXAMPLE_QUESTIONS, SAMPLE_FOLDER
+from warmline.turns.sentences import split_sentences
 
 pytestmark = pytest.mark.wire
 

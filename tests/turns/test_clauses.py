@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warmline.turns.clauses import ClauseSplitter
+from warmline.turns.sentences import split_sentences
 
 pytestmark = pytest.mark.unit
 
@@ -62,3 +63,9 @@ def test_pieces_joined_are_the_text_whatever_the_deltas(deltas):
         deltas
     ).replace(" ", "").replace("\n", "")
     assert all(piece.strip() for piece in pieces(*deltas))
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_split_into_sentences_that_join_to_it(text):
+    """Odd blanks and all: a model's text may hold anything."""
+    assert "".join(split_sentences(text)) == text

@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import httpx2
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.journeys.conversation import Stagehands
 from warmline.knowledge.index import build_index
@@ -43,7 +44,8 @@ class Server:
 
     async def session_count(self) -> int:
         async with httpx2.AsyncClient() as client:
-            return (await client.get(f"{self.url}/health")).json()["sessions"]
+            health: dict[str, Any] = (await client.get(f"{self.url}/health")).json()
+            return int(health["sessions"])
 
     async def has_no_session(self) -> None:
         """Wait until the last session has ended."""
@@ -74,6 +76,12 @@ async def running_server(
         await ready.wait()
         yield Server(listener.getsockname()[1], tasks.cancel_scope.cancel)
         tasks.cancel_scope.cancel()
+
+
+def close_code(error: ConnectionClosed) -> int:
+    """Return the code that the server closed with."""
+    assert error.rcvd is not None
+    return error.rcvd.code
 
 
 async def say(client: ClientConnection, kind: str, **fields: Any) -> None:

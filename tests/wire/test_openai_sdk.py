@@ -5,6 +5,7 @@ import re
 import sys
 import wave
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -90,3 +91,29 @@ async def test_the_guides_example_runs_as_it_stands(tmp_path):
     assert "from nine in the morning" in done.stdout.decode()
     with wave.open(str(tmp_path / "answer.wav")) as answer:
         assert answer.getnframes() > 5 * 24_000
+
+
+async def test_a_recording_sent_all_at_once_is_understood_as_if_it_were_spoken():
+    """Most clients' first try: the whole file in one loop, and a second of silence."""
+    pcm = await anyio.to_thread.run_sync(read_recording, QUESTION)
+    known = await anyio.to_thread.run_sync(knowledge)
+    async with (
+        open_providers(Settings(), known) as providers,
+        running_server(providers) as server,
+        AsyncOpenAI(api_key=KEY, base_url=f"{server.url}/v1") as sdk,
+        sdk.realtime.connect(model="warmline") as connection,
+    ):
+        session: Any = {
+            "type": "realtime",
+            "audio": {"input": {"format": {"type": "audio/pcm", "rate": 16_000}}},
+        }
+        await connection.session.update(session=session)
+        for _ in range(2):
+            audio = base64.b64encode(bytes(9_600) + pcm + bytes(32_000)).decode()
+            await connection.input_audio_buffer.append(audio=audio)
+            with anyio.fail_after(20):
+                async for event in connection:
+                    if event.type == "conversation.item.input_audio_transcription.completed":
+                        assert event.transcript == "when are you open"
+                    elif event.type == "response.done":
+                        break

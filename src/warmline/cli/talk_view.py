@@ -68,10 +68,11 @@ class TerminalView:
                 self._console.print(f"[yellow]{message}", highlight=False)
             case TurnMeasured(report=report) if report.status is not TurnStatus.PLAYING:
                 self._drop()
-                if report.number > self._reported:
-                    self._reported = report.number
-                    self._settle(_AGENT, self._reply.strip() or "(no answer)")
-                    self._reply = ""
+                if report.number == self._reported:
+                    return  # A correction of how much was heard, by a word at most.
+                self._reported = report.number
+                self._settle(_AGENT, self._reply.strip() or "(no answer)")
+                self._reply = ""
                 if report.heard_text != report.reply_text:
                     self._console.print(
                         f"[dim]      heard: {report.heard_text or 'nothing'}", highlight=False

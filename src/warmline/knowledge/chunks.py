@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-import sentencex
-
 from warmline.knowledge.blocks import Block, Document, Kind, ends_sentence
+from warmline.turns.sentences import split_sentences
 
-__all__ = ["MAX_CHARACTERS", "MAX_SENTENCES", "Chunk", "chunk_document", "split_sentences"]
+__all__ = ["MAX_CHARACTERS", "MAX_SENTENCES", "Chunk", "chunk_document"]
 
 MAX_SENTENCES: Final = 3
 """More than this is a speech, not an answer."""
@@ -65,11 +64,6 @@ def chunk_document(
             yield Chunk(tuple(sentences), document.source, path)
 
 
-def split_sentences(text: str) -> list[str]:
-    """Return an English text's sentences, without the white space between them."""
-    return [sentence for part in sentencex.segment("en", text) if (sentence := part.strip())]
-
-
 def _paragraphs(blocks: Iterable[Block]) -> Iterator[list[str]]:
     """Yield the sentences of each paragraph; a list or a table is one, with what introduces it."""
     paragraph: list[str] = []
@@ -86,7 +80,8 @@ def _paragraphs(blocks: Iterable[Block]) -> Iterator[list[str]]:
 
 
 def _sentences(text: str) -> list[str]:
-    return split_sentences(text if ends_sentence(text) else f"{text}.")
+    whole = text if ends_sentence(text) else f"{text}."
+    return [sentence for part in split_sentences(whole) if (sentence := part.strip())]
 
 
 def _listed(blocks: Sequence[Block]) -> list[str]:

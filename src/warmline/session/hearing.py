@@ -1,7 +1,8 @@
-"""The user's audio: to the recogniser and the voice activity detector, and what they make of it.
+"""The user's audio: to the voice activity detector, and in step with what it finds to the recogniser.
 
-The only code here that runs per frame is `Hearing.push`: it hands the same bytes on twice and
-notes one number. There is no task, queue or copy of its own per frame.
+The recogniser is given a slice of audio when the detector has judged it, a millisecond later as a
+rule. So an utterance begins and ends at the right sample even if a client sends a whole recording
+at once. There is no task or queue per frame.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Heard:
 class Hearing:
     """One session's ears.
 
-    What changes here: `_position_samples`, `_arrivals` and `last_audio_at_s`, with each frame.
+    What changes here: `_position_samples`, `_arrivals` and `last_audio_at_s` with each frame;
+    `_unjudged`, the audio that the detector has and the recogniser has not; `_judged_samples`.
     """
 
     def __init__(
@@ -66,6 +68,9 @@ class Hearing:
         self._on_speech = on_speech
         self._on_silence = on_silence
         self._position_samples = 0
+        self._judged_samples = 0
+        self._unjudged = bytearray()
+        self._detected_samples = 0
         self._arrivals: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS)
         self.last_audio_at_s = clock.now_s()
         self.threshold = 0.5
@@ -88,13 +93,21 @@ class Hearing:
         return self._position_samples * 1000 // PCM_16K.rate_hz
 
     def push(self, pcm: bytes) -> None:
-        """Take 16 kHz pcm16."""
+        """Take 16 kHz pcm16.
+
+        Raises:
+            ProviderUnavailable: the detector has failed or can't keep up; audio may be lost.
+        """
         self._position_samples += len(pcm) // 2
         self.last_audio_at_s = self._clock.now_s()
         self._arrivals.append((self._position_samples, self.last_audio_at_s))
-        self._recogniser.push(pcm)
         if self.detects_turns:
+            self._unjudged += pcm
             self._vad.push(pcm)
+        else:
+            self._recogniser.push(bytes(self._unjudged) + pcm)
+            self._unjudged.clear()
+            self._judged_samples = self._position_samples
 
     def close(self) -> None:
         """Stop listening; no callback comes after this."""
@@ -111,7 +124,13 @@ class Hearing:
         return self.last_audio_at_s
 
     def _on_probability(self, probability: float, end_samples: int) -> None:
-        match self._segmenter.update(probability, end_samples, self.threshold):
+        # The detector counts the samples it was given; the session's audio may have had others between.
+        judged_bytes = min((end_samples - self._detected_samples) * 2, len(self._unjudged))
+        self._detected_samples = end_samples
+        self._judged_samples += judged_bytes // 2
+        self._recogniser.push(bytes(self._unjudged[:judged_bytes]))
+        del self._unjudged[:judged_bytes]
+        match self._segmenter.update(probability, self._judged_samples, self.threshold):
             case SpeechBegan(start_sample=start):
                 self._on_speech(Heard(began=True, audio_ms=start // 16, at_s=self.arrived_at_s(start)))
             case SpeechEnded(end_sample=end):

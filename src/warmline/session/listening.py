@@ -37,6 +37,9 @@ _STARVED_S: Final = 0.3
 """Beyond the endpoint's silence: how long no audio may come before that is taken for silence, as
 when a person mutes the microphone in the middle of a word."""
 
+_TELL_AGAIN_S: Final = 10.0
+"""How long after saying that speech is being lost it is said again."""
+
 
 class Listening:
     """A session's side of the user's speech.
@@ -62,6 +65,7 @@ class Listening:
         self._on_crash = on_crash
         self._reply_wanted = False
         self._utterances = 0
+        self._failure_told_at_s = float("-inf")
         self._recogniser = SttLine(
             providers.stt, self._guarded(self._transcribed), self._guarded(self._recogniser_failed)
         )
@@ -92,7 +96,10 @@ class Listening:
         """Take 16 kHz pcm16; runs per frame."""
         if self.spoken is None and not self._stage.turns.detects_turns:
             self._begin_turn(self._stage.clock.now_s())
-        self._hearing.push(pcm)
+        try:
+            self._hearing.push(pcm)
+        except ProviderError as error:
+            self._hearing_failed(error)
 
     def clear(self) -> None:
         """Forget the speech of a turn that is not over yet."""
@@ -241,6 +248,13 @@ class Listening:
                 self._stop_speech(spoken, self._hearing.audio_ms, self._hearing.last_audio_at_s)
             self._reach_silence(spoken)
             return
+
+    def _hearing_failed(self, error: ProviderError) -> None:
+        """Say so once in a while; every frame may meet the same."""
+        now_s = self._stage.clock.now_s()
+        if now_s - self._failure_told_at_s >= _TELL_AGAIN_S:
+            self._failure_told_at_s = now_s
+            self._stage.channel.send(SessionFailure("hearing_failed", f"Some speech was lost: {error}"))
 
     def _recogniser_failed(self, error: ProviderError) -> None:
         self._stage.channel.send(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import sentencex
+from warmline.turns.sentences import split_sentences
 
 __all__ = ["ClauseSplitter"]
 
@@ -35,7 +35,7 @@ class ClauseSplitter:
         # A sentence is over once another has begun behind it. White space at the end is taken for
         # that beginning: models that write in whole sentences put it there.
         begun = f"{self._buffer}A" if self._buffer[-1:].isspace() else self._buffer
-        *complete, _ = sentencex.segment(self._language, begun) or [""]
+        *complete, _ = split_sentences(begun, self._language) or [""]
         pieces = [self._cut(len(sentence)) for sentence in complete]
         if self._is_first and not pieces:
             end = self._first_clause_end()

@@ -16,11 +16,11 @@ from itertools import chain
 from typing import Final
 
 import anyio.lowlevel
-import sentencex
 
 from warmline.interfaces.llm import LlmRequest, Message, Role
 from warmline.interfaces.retriever import Passage
 from warmline.turns.acts import Act, recognise
+from warmline.turns.sentences import split_sentences
 
 __all__ = ["QuotingAnswerer", "Reply"]
 
@@ -257,4 +257,4 @@ def _words(text: str) -> list[str]:
 
 
 def _sentences(text: str) -> list[str]:
-    return [sentence for piece in sentencex.segment("en", text) if (sentence := piece.strip())] or [text]
+    return [sentence for piece in split_sentences(text) if (sentence := piece.strip())] or [text]

@@ -1,0 +1,109 @@
+"""Recordings in files: any common format in, 16 kHz mono pcm16 out."""
+
+from __future__ import annotations
+
+import itertools
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import soundfile
+
+from warmline.audio.resample import StreamResampler
+from warmline.core.formats import PCM_16K
+from warmline.errors import InputError
+
+__all__ = ["read_recording", "write_wav"]
+
+_BLOCK_FRAMES: Final = 65_536
+_RATES_HZ: Final = range(1_000, 384_001)
+"""Rates that a recording of speech can have; anything else is a damaged header."""
+
+
+def read_recording(path: Path, *, limit_s: float = 3600.0) -> bytes:
+    """Return a recording as 16 kHz mono pcm16, its channels mixed.
+
+    WAV, FLAC, Ogg (Vorbis, Opus), MP3 and what else libsndfile reads; M4A, AAC, WebM, AMR and
+    the rest when PyAV is installed.
+
+    Raises:
+        InputError: the file is not there, is no recording, is empty, or lasts over `limit_s`.
+    """
+    if not path.is_file():
+        raise InputError(f"reading recording {path}: there is no such file")
+    if path.stat().st_size == 0:
+        raise InputError(f"reading recording {path}: the file is empty")
+    try:
+        with soundfile.SoundFile(str(path)) as recording:
+            blocks: Iterator[Any] = recording.blocks(_BLOCK_FRAMES, dtype="float32", always_2d=True)
+            return _mixed(path, recording.samplerate, blocks, limit_s)
+    # TypeError: a name such as x.raw makes soundfile ask for a rate, since such files have no header.
+    except (soundfile.LibsndfileError, TypeError) as problem:
+        return _read_with_av(path, limit_s, problem)
+
+
+def write_wav(path: Path, pcm: bytes, *, rate_hz: int = PCM_16K.rate_hz) -> None:
+    """Write mono pcm16 as a WAV file, replacing what was there.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        with path.open("wb") as file, wave.open(file, "wb") as recording:
+            recording.setnchannels(1)
+            recording.setsampwidth(2)
+            recording.setframerate(rate_hz)
+            recording.writeframes(pcm)
+    except OSError as problem:
+        raise InputError(f"writing recording {path}: {problem.strerror}") from problem
+
+
+def _mixed(path: Path, rate_hz: int, blocks: Iterator[Any], limit_s: float) -> bytes:
+    """Mix, convert and join blocks of float samples, each shaped (frames, channels)."""
+    if rate_hz not in _RATES_HZ:
+        raise InputError(f"reading recording {path}: its header says {rate_hz} Hz; the file is damaged")
+    resampler = StreamResampler(rate_hz, PCM_16K.rate_hz)
+    pieces: list[bytes] = []
+    frames = 0
+    for block in blocks:
+        frames += len(block)
+        if frames > limit_s * rate_hz:
+            raise InputError(
+                f"reading recording {path}: it lasts longer than {limit_s:g} s; cut it, or raise the limit"
+            )
+        mono = np.nan_to_num(block.mean(axis=1), nan=0.0, posinf=1.0, neginf=-1.0)
+        samples = np.clip(np.rint(mono * 32_768.0), -32_768, 32_767).astype(np.int16)
+        pieces.append(resampler.convert(samples.tobytes()))
+    if frames == 0:
+        raise InputError(f"reading recording {path}: it holds no sound")
+    pieces.append(resampler.flush())
+    return b"".join(pieces)
+
+
+def _read_with_av(path: Path, limit_s: float, problem: Exception) -> bytes:
+    try:
+        import av
+    except ImportError:
+        raise InputError(
+            f"reading recording {path}: it is not WAV, FLAC, Ogg or MP3 ({problem}); for other formats "
+            f'pip install "warmline[media]", or convert it: ffmpeg -i {path.name} {path.stem}.wav'
+        ) from problem
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise InputError(f"reading recording {path}: it holds no sound")
+            stream = container.streams.audio[0]
+            # Channels are mixed here: libav's own mono is louder than their mean.
+            converter = av.AudioResampler(format="fltp")
+            blocks = (
+                converted.to_ndarray().T
+                for frame in itertools.chain(container.decode(stream), [None])
+                for converted in converter.resample(frame)
+            )
+            return _mixed(path, stream.rate or 0, blocks, limit_s)
+    except (av.error.FFmpegError, ValueError) as unreadable:
+        raise InputError(
+            f"reading recording {path}: {unreadable}; convert it: ffmpeg -i {path.name} {path.stem}.wav"
+        ) from unreadable
