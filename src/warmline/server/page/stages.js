@@ -1,0 +1,112 @@
+// @ts-check
+/** What the stages of a turn are called, what they mean, and figures that add up. Pure. */
+
+/** @typedef {{name: string, duration_us: number}} Contribution */
+/** @typedef {{name: string, start_us: number, end_us: number}} Span */
+/**
+ * @typedef {object} TurnReport
+ * @property {number} number
+ * @property {string | null} response_id
+ * @property {"playing" | "completed" | "interrupted" | "cancelled" | "failed"} status
+ * @property {string} user_text
+ * @property {string} reply_text
+ * @property {string} heard_text
+ * @property {"reported" | "reckoned" | "timed_out"} playout
+ * @property {number | null} response_us
+ * @property {Contribution[]} contributions sum to response_us
+ * @property {Span[]} spans
+ * @property {Record<string, number>} marks_us
+ */
+/** @typedef {{name: string, duration_us: number, shown_ms: number}} Figure */
+
+/** @type {Record<string, {label: string, meaning: string}>} */
+export const STAGES = {
+  endpointing: {
+    label: "Making sure you had finished",
+    meaning: "A short silence is waited for, in case you only paused for breath. Called endpointing.",
+  },
+  transcription: { label: "Understanding your words", meaning: "Your speech is turned into text. Called transcription." },
+  commit: { label: "Taking the turn", meaning: "The decision that your turn is over and will be answered." },
+  retrieval: { label: "Looking in the documents", meaning: "The passages that fit your question are found. Called retrieval." },
+  prompt: { label: "Putting the question", meaning: "Your question and the passages are laid before the model that answers." },
+  model: { label: "Finding the first words", meaning: "The model that answers begins its answer." },
+  clause: { label: "Completing the first phrase", meaning: "Enough of the answer is there to start saying it." },
+  dispatch: { label: "Handing it to the voice", meaning: "The first phrase reaches the voice that will say it." },
+  voice: { label: "Making the first sound", meaning: "The voice turns the first phrase into sound. Called synthesis." },
+  send: { label: "Sending the sound", meaning: "The sound leaves the server." },
+  delivery: { label: "Reaching your loudspeaker", meaning: "The sound travels to your browser and out of your loudspeaker." },
+  other: { label: "Everything else", meaning: "Stages that took less than a thousandth of a second each, together." },
+};
+
+/** @type {Record<string, {label: string, stage: string}>} what a span is called and whose colour it has */
+export const SPANS = {
+  speech: { label: "You speaking", stage: "speech" },
+  endpointing: { label: "Making sure you had finished", stage: "endpointing" },
+  transcription: { label: "Understanding your words", stage: "transcription" },
+  retrieval: { label: "Looking in the documents", stage: "retrieval" },
+  model_first_text: { label: "Finding the first words", stage: "model" },
+  model: { label: "Writing the whole answer", stage: "prompt" },
+  first_clause: { label: "Completing the first phrase", stage: "clause" },
+  voice_first_audio: { label: "Making the first sound", stage: "voice" },
+  voice: { label: "Making all of the sound", stage: "dispatch" },
+  delivery: { label: "Reaching your loudspeaker", stage: "delivery" },
+  playout: { label: "Playing the answer", stage: "speech" },
+};
+
+/** @type {Record<string, {text: string, title: string}>} how a turn ended, where that is worth a word */
+export const ENDINGS = {
+  playing: { text: "Speaking", title: "The answer is being played; its figures are not final." },
+  interrupted: { text: "Interrupted", title: "You spoke before the answer was over. Words you did not hear are dimmed." },
+  cancelled: { text: "Stopped", title: "You stopped the answer. Words you did not hear are dimmed." },
+  failed: { text: "Failed", title: "Something went wrong while the answer was made." },
+};
+
+const FOLD_BELOW_US = 1000;
+const NARROWEST_US = 50_000;
+
+/**
+ * The figures of a waterfall: stages of at least a millisecond, the rest as "other", in whole
+ * milliseconds that sum to the whole milliseconds of the total.
+ *
+ * @param {Contribution[]} contributions
+ * @returns {{figures: Figure[], total_ms: number}}
+ */
+export function figures(contributions) {
+  const kept = contributions.filter((stage) => stage.duration_us >= FOLD_BELOW_US);
+  const folded_us = sum(contributions) - sum(kept);
+  if (folded_us > 0) kept.push({ name: "other", duration_us: folded_us });
+  const total_ms = Math.round(sum(kept) / 1000);
+  const shown = kept.map((stage) => ({ ...stage, shown_ms: Math.floor(stage.duration_us / 1000) }));
+  // The milliseconds lost by rounding down go to those who lost most, as seats go to parties.
+  const by_remainder = [...shown].sort((a, b) => (b.duration_us % 1000) - (a.duration_us % 1000));
+  const missing = total_ms - shown.reduce((all, stage) => all + stage.shown_ms, 0);
+  for (const stage of by_remainder.slice(0, missing)) stage.shown_ms += 1;
+  return { figures: shown, total_ms };
+}
+
+/** @param {Contribution[]} contributions */
+function sum(contributions) {
+  return contributions.reduce((all, stage) => all + stage.duration_us, 0);
+}
+
+/**
+ * The part of a turn's time that its chart shows: the wait and a little on either side, however
+ * long the person spoke before it and the reply lasted after it.
+ *
+ * @param {TurnReport} turn
+ * @returns {{from_us: number, to_us: number}}
+ */
+export function chartWindow(turn) {
+  const wait_us = turn.response_us ?? Math.max(0, ...turn.spans.map((span) => span.end_us));
+  const shown_us = Math.max(wait_us, NARROWEST_US);
+  const margin_us = shown_us * 0.18;
+  const spoke = turn.spans.some((span) => span.start_us < 0);
+  return { from_us: spoke ? -margin_us : 0, to_us: shown_us + margin_us };
+}
+
+/** @param {number} us */
+export function milliseconds(us) {
+  if (us >= 999_500) return `${(us / 1e6).toFixed(us < 9_995_000 ? 2 : 1)} s`;
+  if (us >= 9950 || us === 0) return `${Math.round(us / 1000)} ms`;
+  return us < 50 ? "<0.1 ms" : `${(us / 1000).toFixed(1)} ms`;
+}

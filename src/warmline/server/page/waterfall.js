@@ -1,0 +1,165 @@
+// @ts-check
+/** A turn's figures: how long the person waited, for what, and a chart of it. */
+
+import { element } from "./dom.js";
+import { ENDINGS, SPANS, STAGES, chartWindow, figures, milliseconds } from "./stages.js";
+
+/** @typedef {import("./stages.js").TurnReport} TurnReport */
+
+/** Percent of the chart's width below which two labels would touch. */
+const LABEL_ROOM = 28;
+const WIDE = matchMedia("(min-width: 56rem)");
+
+/**
+ * The figures as an element that can be folded to its first line.
+ *
+ * @param {TurnReport} turn
+ * @param {() => void} explain shows what the stages mean
+ */
+export function waterfall(turn, explain) {
+  const { figures: stages, total_ms } = figures(turn.contributions);
+  const fold = element("details", {
+    class: "waterfall",
+    "data-testid": "waterfall",
+    "data-status": turn.status,
+    "data-number": String(turn.number),
+    open: "",
+  });
+  const summary = element("summary", {}, headline(turn, total_ms));
+  const body = element("div", { class: "waterfall-body" });
+  if (turn.response_us !== null) {
+    summary.append(bar(stages));
+    body.append(legend(stages));
+  }
+  if (turn.spans.length) body.append(timeline(turn));
+  const meanings = element("button", { type: "button", class: "link" }, "What do these mean?");
+  meanings.onclick = explain;
+  body.append(meanings);
+  fold.append(summary, body);
+  return /** @type {HTMLDetailsElement} */ (fold);
+}
+
+/** @param {TurnReport} turn @param {number} total_ms */
+function headline(turn, total_ms) {
+  const typed = "text_received" in turn.marks_us;
+  const since = typed ? "from sending to the first sound" : "from your last word to the first sound";
+  const line = element("span", { class: "waterfall-head" });
+  if (turn.response_us === null) {
+    line.append(element("span", { class: "waterfall-words", "data-testid": "waterfall-total" }, "No sound was played."));
+  } else {
+    const waited = turn.contributions.find((stage) => stage.name === "endpointing");
+    line.append(
+      element(
+        "span",
+        { class: "waterfall-total", "data-testid": "waterfall-total", "data-us": String(turn.response_us), title: "Milliseconds: thousandths of a second" },
+        element("b", {}, String(total_ms)),
+        " ms",
+      ),
+      element(
+        "span",
+        { class: "waterfall-words" },
+        since,
+        waited && waited.duration_us >= 1000
+          ? element("span", { class: "waited" }, `of which you waited ${milliseconds(waited.duration_us)} in case you had more to say`)
+          : "",
+      ),
+    );
+  }
+  const badges = element("span", { class: "badges" });
+  const ending = ENDINGS[turn.status];
+  if (ending) badges.append(badge(turn.status, ending));
+  if (turn.playout === "timed_out") {
+    badges.append(badge("timed_out", { text: "Playing unconfirmed", title: "This browser should have said that the answer was played, and did not in time." }));
+  }
+  if (turn.playout === "reckoned") {
+    badges.append(badge("reckoned", { text: "Estimated", title: "When the sound was heard is reckoned by the clock, not reported by this browser." }));
+  }
+  if (badges.childElementCount) line.append(badges);
+  return line;
+}
+
+/** @param {string} kind @param {{text: string, title: string}} words */
+function badge(kind, { text, title }) {
+  return element("span", { class: `badge ${kind}`, title, "data-testid": `badge-${kind}` }, text);
+}
+
+/** @param {import("./stages.js").Figure[]} stages */
+function bar(stages) {
+  const made = element("span", { class: "bar", "aria-hidden": "true" });
+  for (const stage of stages) {
+    const piece = element("span", { class: `piece stage-${stage.name}`, title: tip(stage.name, stage.shown_ms) });
+    piece.style.flexGrow = String(stage.duration_us);
+    made.append(piece);
+  }
+  return made;
+}
+
+/** @param {import("./stages.js").Figure[]} stages */
+function legend(stages) {
+  const list = element("ul", { class: "legend", "aria-label": "Where the time went" });
+  for (const stage of stages) {
+    list.append(
+      element(
+        "li",
+        { title: tip(stage.name, stage.shown_ms), "data-stage": stage.name, "data-us": String(stage.duration_us) },
+        element("span", { class: `swatch stage-${stage.name}`, "aria-hidden": "true" }),
+        element("span", { class: "legend-name" }, STAGES[stage.name]?.label ?? stage.name),
+        element("span", { class: "legend-ms" }, `${stage.shown_ms} ms`),
+      ),
+    );
+  }
+  return list;
+}
+
+/** @param {string} name @param {number} ms */
+function tip(name, ms) {
+  const stage = STAGES[name];
+  return stage ? `${stage.label}: ${ms} ms. ${stage.meaning}` : `${name}: ${ms} ms`;
+}
+
+/** Each stage's own time, beside one another: they overlap, which is the point. @param {TurnReport} turn */
+function timeline(turn) {
+  const { from_us, to_us } = chartWindow(turn);
+  /** @param {number} us */
+  const place = (us) => Math.min(100, Math.max(0, ((us - from_us) / (to_us - from_us)) * 100));
+  const rows = element("ol", { class: "rows" });
+  for (const span of [...turn.spans].sort((a, b) => a.start_us - b.start_us)) {
+    const { label, stage } = SPANS[span.name] ?? { label: span.name, stage: "other" };
+    const left = place(span.start_us);
+    const block = element("span", { class: `block stage-${stage}` });
+    block.style.left = `${left}%`;
+    block.style.width = `${place(span.end_us) - left}%`;
+    if (span.start_us < from_us) block.classList.add("from-before");
+    if (span.end_us > to_us) block.classList.add("goes-on");
+    const lasted = milliseconds(span.end_us - span.start_us);
+    rows.append(
+      element(
+        "li",
+        { class: "row", "data-span": span.name, title: `${label}: ${lasted}` },
+        element("span", { class: "row-name" }, label),
+        element("span", { class: "track" }, block),
+        element("span", { class: "row-ms" }, lasted),
+      ),
+    );
+  }
+  const marks = element("div", { class: "marks", "aria-hidden": "true" });
+  const origin = "text_received" in turn.marks_us ? "sent" : "you stopped";
+  const sound = turn.response_us === null ? 100 : place(turn.response_us);
+  marks.append(mark(place(0), sound - place(0) < LABEL_ROOM ? "" : origin, "origin"));
+  if (turn.response_us !== null) marks.append(mark(sound, "first sound", "sound"));
+  const fold = element(
+    "details",
+    { class: "timeline", "data-testid": "timeline" },
+    element("summary", {}, "What ran when"),
+    element("div", { class: "chart" }, element("div", { class: "marks-area" }, marks), rows),
+  );
+  if (WIDE.matches) fold.setAttribute("open", "");
+  return fold;
+}
+
+/** @param {number} at percent @param {string} words @param {string} kind */
+function mark(at, words, kind) {
+  const made = element("span", { class: `mark-line ${kind}` }, element("span", {}, words));
+  made.style.left = `${at}%`;
+  return made;
+}
