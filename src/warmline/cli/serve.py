@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import socket
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import anyio
 import typer
 from rich.console import Console
 
 from warmline.cli.config import ConfigOption, SetOption, load_for_command
 from warmline.cli.progress import index_progress
+from warmline.cli.running import run
 from warmline.server.assembly import Knowledge, load_knowledge, open_providers
 from warmline.server.logs import configure_log
 from warmline.server.serving import bind, serve
@@ -35,8 +34,7 @@ def serve_command(
     flags = {"server.host": host, "server.port": port, "knowledge.documents": documents}
     settings = load_for_command(config, assignments, flags).settings
     configure_log(settings.log)
-    backend_options = {"use_uvloop": sys.platform != "win32"}
-    anyio.run(_serve, settings, backend="asyncio", backend_options=backend_options)
+    run(_serve, settings)
 
 
 async def _serve(settings: Settings) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from warmline.channels.local.recorded import RecordedCaller
 from warmline.channels.local.speakers import DeviceSpeaker, ReckonedSpeaker, Speaker
 from warmline.cli.config import ConfigOption, SetOption, load_for_command
 from warmline.cli.progress import index_progress
+from warmline.cli.running import run
 from warmline.cli.talk_view import JsonView, TalkView, TerminalView
 from warmline.core.clock import SystemClock
 from warmline.core.formats import PCM_24K
@@ -72,8 +72,7 @@ def talk_command(
     console = Console(stderr=True)
     view: TalkView = JsonView() if as_json else TerminalView(Console())
     plan = _Plan(turns, speed, barge_in, out)
-    use_uvloop = {"use_uvloop": sys.platform != "win32"}
-    anyio.run(_talk, settings, plan, view, console, backend="asyncio", backend_options=use_uvloop)
+    run(_talk, settings, plan, view, console)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
 
+from warmline.errors import InputError
 from warmline.interfaces.channel import TurnSettings
-from warmline.knowledge.index import Index, OnProgress, build_index
+from warmline.knowledge.index import Index, OnProgress, Progress, build_index
 from warmline.knowledge.sample_library import EXAMPLE_QUESTIONS, SAMPLE_FOLDER
 from warmline.providers.offline.quoting import QuotingAnswerer
 from warmline.providers.offline.recogniser import OfflineRecogniser
@@ -40,7 +42,7 @@ class Knowledge:
 
 
 async def load_knowledge(settings: Settings, on_progress: OnProgress | None = None) -> Knowledge:
-    """Read and index the documents, on a thread.
+    """Read and index the documents, on a thread; cancelling stops it within a batch.
 
     Args:
         settings: Which documents.
@@ -52,10 +54,21 @@ async def load_knowledge(settings: Settings, on_progress: OnProgress | None = No
     table = settings.knowledge
     folder = table.documents or SAMPLE_FOLDER
 
-    def build() -> Index:
-        return build_index(folder, on_progress=on_progress, cache_dir=table.cache_dir, top_k=table.passages)
+    is_abandoned = threading.Event()
 
-    index = await anyio.to_thread.run_sync(build)
+    def report(progress: Progress) -> None:
+        if is_abandoned.is_set():
+            raise InputError("indexing was stopped")
+        if on_progress is not None:
+            on_progress(progress)
+
+    def build() -> Index:
+        return build_index(folder, on_progress=report, cache_dir=table.cache_dir, top_k=table.passages)
+
+    try:
+        index = await anyio.to_thread.run_sync(build, abandon_on_cancel=True)
+    finally:
+        is_abandoned.set()
     if table.documents is None:
         return Knowledge(index, "Sample: the Harbour Lane library", EXAMPLE_QUESTIONS)
     examples = tuple(f"Tell me about {topic}." for topic in index.topics[:4])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import uvicorn
@@ -58,7 +58,7 @@ async def serve(
     providers: Providers,
     on_ready: Callable[[], None],
 ) -> None:
-    """Serve until a signal (SIGINT, SIGTERM) or cancellation; every session has ended when this returns.
+    """Serve until cancelled; every session has ended when this returns.
 
     Args:
         listener: From `bind`; closed at the end.
@@ -104,7 +104,15 @@ async def serve(
         timeout_graceful_shutdown=1,
         server_header=False,
     )
-    await _run(uvicorn.Server(config), listener)
+    await _run(_Server(config), listener)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling: that would end the process before the providers are closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 async def _run(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -57,7 +57,14 @@ class ChildProcess(asyncio.SubprocessProtocol):
         # One thread for numpy: the threads of its linear algebra would only take memory here.
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         _, child = await loop.subprocess_exec(
-            lambda: cls(on_frame, on_exit), sys.executable, "-m", module, *arguments, env=environment
+            lambda: cls(on_frame, on_exit),
+            sys.executable,
+            "-m",
+            module,
+            *arguments,
+            env=environment,
+            # Ctrl+C in a terminal is the parent's to hear; the child ends when its input does.
+            start_new_session=True,
         )
         return child
 

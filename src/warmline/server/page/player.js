@@ -4,7 +4,7 @@
 const RATE_HZ = 24000;
 const HIGHEST_HZ = 48000;
 const STOP_ANSWER_MS = 250;
-const LATEST_MS = 1000;
+const LONGEST_S = 1;
 
 /**
  * What happens to a reply's sound.
@@ -27,6 +27,7 @@ export class Player {
   /** @type {Map<string, (stopped: Stopped) => void>} */
   #stopping = new Map();
   #listener;
+  #latencyS = 0;
 
   /** Settles when sound can be queued. */
   ready;
@@ -68,9 +69,9 @@ export class Player {
     return this.#context.currentTime;
   }
 
-  /** From rendering a sample to hearing it. */
+  /** From rendering a sample to hearing it, as measured when the last reply started. */
   get latencyS() {
-    return this.#context.outputLatency || this.#context.baseLatency || 0;
+    return this.#latencyS;
   }
 
   /** Begin to run; does nothing more than ask if it was not called from a click or a key press. */
@@ -113,6 +114,7 @@ export class Player {
   #told(data) {
     switch (data.type) {
       case "started":
+        this.#latencyS = outputLatencyS(this.#context);
         return this.#listener.started(data.id, this.#heardAtMs(data.atS));
       case "progress":
         return this.#listener.progress(data.id, data.played);
@@ -134,12 +136,23 @@ export class Player {
    * @param {number} atS
    */
   #heardAtMs(atS) {
-    const nowMs = performance.now();
-    const stamp = this.#context.getOutputTimestamp?.();
-    if (stamp?.contextTime && stamp.performanceTime) {
-      const heardAtMs = stamp.performanceTime + (atS - stamp.contextTime) * 1000;
-      if (Math.abs(heardAtMs - nowMs) < LATEST_MS) return Math.max(heardAtMs, nowMs);
-    }
-    return Math.max(nowMs, nowMs + (atS - this.contextTimeS + this.latencyS) * 1000);
+    const delayS = atS - this.contextTimeS + this.#latencyS;
+    return performance.now() + Math.max(0, delayS) * 1000;
   }
+}
+
+/**
+ * The time from rendering a sample to hearing it. Not to be asked often: Firefox asks the sound
+ * server each time, and waits for its answer.
+ *
+ * @param {AudioContext} context
+ */
+function outputLatencyS(context) {
+  const stamp = context.getOutputTimestamp?.();
+  if (stamp?.contextTime && stamp.performanceTime) {
+    const heardS = stamp.contextTime + (performance.now() - stamp.performanceTime) / 1000;
+    const latencyS = context.currentTime - heardS;
+    if (latencyS >= 0 && latencyS < LONGEST_S) return latencyS;
+  }
+  return context.outputLatency || context.baseLatency || 0;
 }

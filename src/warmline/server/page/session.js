@@ -160,7 +160,10 @@ export class Session {
 
   #newPlayer() {
     return new Player({
-      started: (id, heardAtMs) => this.playout?.started(id, heardAtMs),
+      started: (id, heardAtMs) => {
+        this.stats.outputLatencyMs = (this.#player?.latencyS ?? 0) * 1000;
+        this.playout?.started(id, heardAtMs);
+      },
       progress: (id, samples) => this.playout?.progressed(id, samples),
       drained: (id, samples, heardAtMs) => this.playout?.drained(id, samples, heardAtMs),
       underrun: () => {
@@ -170,7 +173,6 @@ export class Session {
         this.stats.outputRms = rms;
         this.stats.playedSamples = audible;
         this.stats.renderedSamples = rendered;
-        this.stats.outputLatencyMs = (this.#player?.latencyS ?? 0) * 1000;
       },
       stateChanged: () => this.#checkSound(),
     });
