@@ -20,6 +20,9 @@ translated once, at the edge, with `from`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TypeVar
+
 __all__ = [
     "ConfigError",
     "InputError",
@@ -32,7 +35,10 @@ __all__ = [
     "ProviderUnavailable",
     "RemoteProtocolError",
     "WarmlineError",
+    "leaves",
 ]
+
+_Error = TypeVar("_Error", bound=BaseException)
 
 
 class WarmlineError(Exception):
@@ -107,3 +113,12 @@ class InvalidTransition(WarmlineError):
 
 class InvalidMark(InvalidTransition):
     """A timeline was asked to record an effect before its cause."""
+
+
+def leaves(group: BaseExceptionGroup[_Error]) -> Iterator[_Error]:
+    """Yield the errors in a group and in the groups within it."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves(error)
+        else:
+            yield error

@@ -11,11 +11,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from warmline.cli.config import config_command
 from warmline.cli.serve import serve_command
 from warmline.cli.talk import talk_command
-from warmline.errors import ConfigError, WarmlineError
+from warmline.errors import ConfigError, WarmlineError, leaves
 
 __all__ = ["app", "main"]
 
@@ -38,9 +39,12 @@ def main() -> None:
     """
     try:
         app()
-    except WarmlineError as error:
-        Console(stderr=True).print(f"[bold red]warmline:[/] {error}", highlight=False, soft_wrap=True)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+    except* WarmlineError as problems:
+        errors = list(leaves(problems))
+        for error in errors:
+            text = Text.assemble(("warmline: ", "bold red"), str(error))
+            Console(stderr=True).print(text, soft_wrap=True)
+        sys.exit(2 if any(isinstance(error, ConfigError) for error in errors) else 1)
 
 
 if __name__ == "__main__":

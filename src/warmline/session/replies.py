@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import anyio
 
-from warmline.errors import ProviderError
+from warmline.errors import ProviderError, leaves
 from warmline.interfaces.channel import (
     EndReason,
     ReplyStarted,
@@ -149,7 +149,7 @@ class Replies:
             try:
                 await self._answering.answer(reply, instructions)
             except* ProviderError as failures:
-                self._fail(reply, "; ".join(str(failure) for failure in _leaves(failures)))
+                self._fail(reply, "; ".join(str(failure) for failure in leaves(failures)))
             else:
                 self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
 
@@ -196,11 +196,3 @@ class Replies:
         self._stage.context.heard(reply.item_id, heard)
         self._answering.tell_done(reply, _REPLY_STATUS[status], detail)
         self._stage.channel.send(TurnMeasured(reply.report(heard)))
-
-
-def _leaves(group: BaseExceptionGroup[ProviderError]) -> Iterator[ProviderError]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
