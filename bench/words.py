@@ -32,6 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 from warmline.audio.recordings import read_recording
+from warmline.audio.resample import StreamResampler
 from warmline.core.clock import SystemClock
 from warmline.core.formats import PCM_16K
 from warmline.errors import ProviderError
@@ -197,6 +198,13 @@ def _decode_g722(path: Path) -> bytes:
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
+def _over_the_telephone(pcm: bytes) -> bytes:
+    """Return the recording as a telephone at 8 kHz would carry it."""
+    for resampler in (StreamResampler(16_000, 8_000), StreamResampler(8_000, 16_000)):
+        pcm = resampler.convert(pcm) + resampler.flush()
+    return pcm
+
+
 def _in_a_quiet_room(pcm: bytes) -> bytes:
     noise = np.random.default_rng(1).normal(0, ROOM_NOISE, 16_000).astype(np.int16).tobytes()
     return noise[:16_000] + pcm + noise[16_000:]
@@ -225,8 +233,10 @@ def missing_packages() -> list[str]:
 async def measure(*, quick: bool) -> list[Tally]:
     """Recognise every set without documents and with documents as the documents."""
     prompts, texts = read_prompts()
+    chosen = prompts[::5] if quick else prompts
     sets = {
-        "studio prompts": prompts[::5] if quick else prompts,
+        "studio prompts": chosen,
+        "the same, telephone": [Clip(clip.text, _over_the_telephone(clip.pcm)) for clip in chosen],
         "novel, volunteer": read_test_data(TEST_DATA / "librivox" / "transcription", TEST_DATA / "librivox"),
         "playing cards": read_test_data(TEST_DATA / "cards" / "cards.transcription", TEST_DATA / "cards"),
     }

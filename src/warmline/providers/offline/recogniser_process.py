@@ -14,6 +14,7 @@ from typing import Final
 
 import pocketsphinx
 
+from warmline.audio.bandwidth import BandwidthExtender
 from warmline.providers.offline.phrases import (
     phrase_lines,
     read_dictionary,
@@ -40,6 +41,7 @@ class RecogniserChild:
         self._utterance: int | None = None
         self._unread_bytes = 0
         self._last_partial = ""
+        self._bandwidth = BandwidthExtender()
 
     def obey(self, frame: Frame) -> None:
         """Carry out one command.
@@ -54,6 +56,7 @@ class RecogniserChild:
         elif command is Command.RESET:
             self._end_without_reading()
             self._readings.reset()
+            self._bandwidth.reset()
             self._pipes.write(Report.READY)
         elif self._utterance is None:
             return
@@ -67,7 +70,7 @@ class RecogniserChild:
             self._end_without_reading()
 
     def _hear(self, pcm: bytes) -> None:
-        self._readings.hear(pcm)
+        self._readings.hear(self._bandwidth.convert(pcm))
         self._unread_bytes += len(pcm)
         if self._unread_bytes < _PARTIAL_EVERY_BYTES or self._utterance is None:
             return

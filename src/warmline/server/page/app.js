@@ -132,7 +132,7 @@ function wireButtons(session) {
   notices.onAction = (action) => {
     if (action === "reconnect") void session.reconnect();
     if (action === "reload") location.reload();
-    if (action === "sound") void session.turnSoundOn();
+    if (action === "sound") session.wakePlayer();
   };
   find("composer", HTMLFormElement).onsubmit = async (event) => {
     event.preventDefault();

@@ -5,6 +5,7 @@ const RATE_HZ = 24000;
 const HIGHEST_HZ = 48000;
 const STOP_ANSWER_MS = 250;
 const LONGEST_S = 1;
+const USUAL_LATENCY_S = 0.04;
 
 /**
  * What happens to a reply's sound.
@@ -142,17 +143,20 @@ export class Player {
 }
 
 /**
- * The time from rendering a sample to hearing it. Not to be asked often: Firefox asks the sound
- * server each time, and waits for its answer.
+ * The time from rendering a sample to hearing it.
+ *
+ * Firefox asks the sound server while the page waits, and with PulseAudio the answer may never
+ * come; so where there is no base latency, which is Firefox, a usual value is taken instead.
  *
  * @param {AudioContext} context
  */
 function outputLatencyS(context) {
+  if (!context.baseLatency) return USUAL_LATENCY_S;
   const stamp = context.getOutputTimestamp?.();
   if (stamp?.contextTime && stamp.performanceTime) {
     const heardS = stamp.contextTime + (performance.now() - stamp.performanceTime) / 1000;
     const latencyS = context.currentTime - heardS;
     if (latencyS >= 0 && latencyS < LONGEST_S) return latencyS;
   }
-  return context.outputLatency || context.baseLatency || 0;
+  return context.outputLatency || context.baseLatency;
 }

@@ -143,11 +143,6 @@ export class Session {
     else await this.#connect();
   }
 
-  /** Let the sound be heard. Call it from a click or a key press. */
-  async turnSoundOn() {
-    await this.#player?.resume();
-  }
-
   /** Start the loudspeaker before there is any sound: it takes a while. Call it from a click or a key press. */
   wakePlayer() {
     try {
