@@ -157,7 +157,8 @@ class RealtimeWriter:
         """Return the events that close a response."""
         status, details = _STATUS[reply.status]
         if reply.status is ReplyStatus.FAILED:
-            details = {"type": "failed", "error": {"type": "server_error", "code": reply.detail or "failed"}}
+            error = {"type": "server_error", "code": "reply_failed", "message": reply.detail}
+            details = {"type": "failed", "error": error}
         ids = {
             "response_id": reply.reply_id,
             "item_id": reply.item_id,

@@ -7,6 +7,8 @@ import { waterfall } from "./waterfall.js";
 /** @typedef {import("./stages.js").TurnReport} TurnReport */
 /** @typedef {{title: string, source: string, text: string, score: number}} Source */
 
+const MARGIN_PX = 16;
+
 export class Transcript {
   #turns;
   #explain;
@@ -191,7 +193,8 @@ function userTurn(text, attributes) {
 }
 
 /**
- * Follow the conversation's end, unless the person has scrolled away from it.
+ * Follow the conversation's end, unless the person has scrolled away from it. Where the last turn
+ * is taller than the log its beginning is kept in view: the words come before the figures.
  *
  * @param {HTMLElement} log
  * @param {HTMLElement} turns
@@ -206,7 +209,10 @@ function keepEndInView(log, turns) {
     if (event.target instanceof Element && event.target.closest("summary")) following = false;
   });
   const follow = new ResizeObserver(() => {
-    if (following && turns.querySelector(".turn")) log.scrollTop = log.scrollHeight;
+    const last = turns.lastElementChild;
+    if (!following || !last?.matches(".turn, .divider")) return;
+    const above = last.getBoundingClientRect().top - log.getBoundingClientRect().top;
+    log.scrollTop = Math.min(log.scrollHeight, log.scrollTop + above - MARGIN_PX);
   });
   follow.observe(turns);
   follow.observe(log);
