@@ -22,6 +22,9 @@ __all__ = ["Heard", "Hearing"]
 _ARRIVALS = 512
 """Frames whose arrival is remembered: 10 s at 20 ms, longer than any end of speech lies back."""
 
+_JITTER_S = 0.5
+"""The most that a frame is taken to have been delayed on its way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -32,7 +35,7 @@ class Heard:
     """Milliseconds of the session's audio."""
 
     at_s: float
-    """When that sample arrived."""
+    """When that sample was spoken, by the session's clock."""
 
 
 class Hearing:
@@ -113,15 +116,27 @@ class Hearing:
         """Stop listening; no callback comes after this."""
         self._vad.close()
 
-    def arrived_at_s(self, position_samples: int) -> float:
-        """Return when the sample before `position_samples` arrived, as a live microphone gave it.
+    def spoken_at_s(self, position_samples: int) -> float:
+        """Return when the sample before `position_samples` was spoken, as near as its arrival tells.
 
-        The frame that holds it arrived whole, so the rest of the frame is taken off.
+        Frames arrive late, never early: the promptest of those around it shows how long the way is
+        without a delay. At most `_JITTER_S` is taken off its own frame's arrival, since after a gap
+        in which nothing was sent, the frames before it say nothing of those behind.
         """
+        rate_hz = PCM_16K.rate_hz
+        arrived_at_s = self.last_audio_at_s
+        is_found = False
+        promptest_s = float("inf")
         for end_samples, at_s in self._arrivals:
-            if end_samples >= position_samples:
-                return at_s - (end_samples - position_samples) / PCM_16K.rate_hz
-        return self.last_audio_at_s
+            if end_samples < position_samples - rate_hz:
+                continue
+            promptest_s = min(promptest_s, at_s - end_samples / rate_hz)
+            if not is_found and end_samples >= position_samples:
+                is_found = True
+                # The frame that holds it arrived whole, so the rest of the frame is taken off.
+                arrived_at_s = at_s - (end_samples - position_samples) / rate_hz
+        spoken_at_s = min(position_samples / rate_hz + promptest_s, arrived_at_s)
+        return max(spoken_at_s, arrived_at_s - _JITTER_S)
 
     def _on_probability(self, probability: float, end_samples: int) -> None:
         # The detector counts the samples it was given; the session's audio may have had others between.
@@ -132,8 +147,8 @@ class Hearing:
         del self._unjudged[:judged_bytes]
         match self._segmenter.update(probability, self._judged_samples, self.threshold):
             case SpeechBegan(start_sample=start):
-                self._on_speech(Heard(began=True, audio_ms=start // 16, at_s=self.arrived_at_s(start)))
+                self._on_speech(Heard(began=True, audio_ms=start // 16, at_s=self.spoken_at_s(start)))
             case SpeechEnded(end_sample=end):
-                self._on_speech(Heard(began=False, audio_ms=end // 16, at_s=self.arrived_at_s(end)))
+                self._on_speech(Heard(began=False, audio_ms=end // 16, at_s=self.spoken_at_s(end)))
         if not self._segmenter.is_speaking:
             self._on_silence(self._segmenter.silence_samples * 1000 // PCM_16K.rate_hz)
