@@ -142,6 +142,8 @@ class Listening:
             self._speech_began(self._hearing.audio_ms, self._stage.clock.now_s())
 
     def _speech_changed(self, heard: Heard) -> None:
+        if not self._stage.turns.detects_turns:
+            return  # Found in audio from before the client took over.
         if heard.began:
             self._speech_began(heard.audio_ms, heard.at_s)
         elif self._stage.floor is Floor.USER and self.spoken is not None:

@@ -138,8 +138,10 @@ class BrowserChannel:
     def _obey(self, event: client.ClientEvent, conversation: Conversation) -> None:
         match event:
             case client.UpdateSession(session=patch):
+                before = self._config.input_format
                 self._config.update(patch, has_spoken=self._has_spoken)
-                self._decoder = Pcm16kDecoder(self._config.input_format)
+                if self._config.input_format != before:
+                    self._decoder = Pcm16kDecoder(self._config.input_format)
                 conversation.configure(self._config.turns, self._config.instructions)
                 self._socket.send(self._writer.event("session.updated", session=self._config.to_json()))
             case client.CommitAudio():
