@@ -67,7 +67,7 @@ export function statusWords(link, floor, ear, trouble) {
  * @param {boolean} refused whether the microphone could not be had the last time
  */
 export function micLabel(link, refused) {
-  if (refused) return "Try again";
   if (link === "open") return "Use the microphone";
+  if (refused) return "Try again";
   return link === "ended" ? "Start again" : "Start talking";
 }

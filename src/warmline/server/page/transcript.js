@@ -202,13 +202,16 @@ function userTurn(text, attributes) {
  */
 function keepEndInView(log, turns) {
   let following = true;
+  let height = 0;
   log.addEventListener("scroll", () => {
+    if (log.scrollHeight !== height) return; // The conversation grew or shrank; nobody scrolled.
     following = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
   });
   log.addEventListener("click", (event) => {
     if (event.target instanceof Element && event.target.closest("summary")) following = false;
   });
   const follow = new ResizeObserver(() => {
+    height = log.scrollHeight;
     const last = turns.lastElementChild;
     if (!following || !last?.matches(".turn, .divider")) return;
     const above = last.getBoundingClientRect().top - log.getBoundingClientRect().top;

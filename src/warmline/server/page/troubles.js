@@ -22,19 +22,19 @@ export const MICROPHONE = {
     key: "microphone",
     tone: "error",
     title: "Microphone blocked",
-    text: "Allow it with the icon to the left of this page’s address, then press “Try again”. Or type your question below: you will hear the answer all the same.",
+    text: "Allow it with the icon to the left of this page’s address, then press the microphone button. Or type your question below: you will hear the answer all the same.",
   },
   missing: {
     key: "microphone",
     tone: "error",
     title: "No microphone found",
-    text: "Plug one in and press “Try again”. Or type your question below: you will hear the answer all the same.",
+    text: "Plug one in and press the microphone button. Or type your question below: you will hear the answer all the same.",
   },
   busy: {
     key: "microphone",
     tone: "error",
     title: "Microphone in use",
-    text: "Another program seems to have it. Close that program and press “Try again”, or type your question below.",
+    text: "Another program seems to have it. Close that program and press the microphone button, or type your question below.",
   },
   insecure: {
     key: "microphone",
@@ -52,7 +52,7 @@ export const MICROPHONE = {
     key: "microphone",
     tone: "error",
     title: "Microphone disconnected",
-    text: "Plug it in again and press “Try again”, or go on by typing.",
+    text: "Plug it in again and press the microphone button, or go on by typing.",
   },
 };
 
