@@ -14,7 +14,7 @@ from typing import Final
 
 import pocketsphinx
 
-from warmline.audio.bandwidth import BandwidthExtender
+from warmline.audio.bandwidth import BandwidthDetector
 from warmline.providers.offline.phrases import (
     phrase_lines,
     read_dictionary,
@@ -41,7 +41,7 @@ class RecogniserChild:
         self._utterance: int | None = None
         self._unread_bytes = 0
         self._last_partial = ""
-        self._bandwidth = BandwidthExtender()
+        self._bandwidth = BandwidthDetector()
 
     def obey(self, frame: Frame) -> None:
         """Carry out one command.
@@ -70,7 +70,9 @@ class RecogniserChild:
             self._end_without_reading()
 
     def _hear(self, pcm: bytes) -> None:
-        self._readings.hear(self._bandwidth.convert(pcm))
+        self._bandwidth.hear(pcm)
+        self._readings.set_narrowband(self._bandwidth.is_narrow)
+        self._readings.hear(pcm)
         self._unread_bytes += len(pcm)
         if self._unread_bytes < _PARTIAL_EVERY_BYTES or self._utterance is None:
             return
