@@ -44,7 +44,7 @@ PROMPT_TEXTS: Final = Path("/usr/share/doc/asterisk-core-sounds-en/core-sounds-e
 TEST_DATA: Final = Path("/usr/share/pocketsphinx/test/data")
 
 PROMPT_COUNT: Final = 40
-QUICK_COUNT: Final = 3
+QUICK_COUNT: Final = 2
 FRAME_BYTES: Final = PCM_16K.size_bytes(0.02)
 SPEED: Final = 4.0
 ROOM_NOISE: Final = 8.0
@@ -254,7 +254,7 @@ async def measure(*, quick: bool) -> list[Tally]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="three recordings of each set; under 40 s")
+    parser.add_argument("--quick", action="store_true", help="two recordings of each set; under 40 s")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
     if missing := missing_packages():

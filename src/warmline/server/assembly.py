@@ -25,8 +25,8 @@ __all__ = ["RECOGNISER_NOTE", "Knowledge", "load_knowledge", "open_providers", "
 RECOGNISER_NOTE = (
     "Speech is recognised on this machine, in English, without any service. It knows the words of your "
     "documents best. Of ordinary speech it gets about one word in four wrong even in a quiet room, and more "
-    "with noise, an accent it has not met, a telephone or a Bluetooth headset. A wired headset helps, and typing "
-    "always works."
+    "with noise, an accent it has not met, a telephone or a Bluetooth headset. A wired headset helps, "
+    "and typing always works."
 )
 """What people are told about the recogniser's limits; the figure is `bench/words.py`'s."""
 
