@@ -131,7 +131,7 @@ def test_run_with_an_environment_of_somebody_else_leaves_it_alone(run, checkout)
     ("environ", "advice"),
     [
         (
-            {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1", "NO_PROXY": "127.0.0.1"},
+            {"PIP_INDEX_URL": "http://127.0.0.1:9/nowhere", "PIP_RETRIES": "1", "NO_PROXY": "127.0.0.1"},
             "The package index could not be reached",
         ),
         ({"PIP_NO_INDEX": "1"}, "not published ready-made for this Python"),
