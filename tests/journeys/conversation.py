@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
 from warmline.interfaces.llm import Role
+from warmline.interfaces.vad import VoiceActivityDetector
 from warmline.session.session import Session
 from warmline.session.settings import Providers, SessionSettings
 from warmline.testing.caller import Caller
@@ -55,14 +56,20 @@ class Conversation:
 
 @asynccontextmanager
 async def conversation(
-    hands: Stagehands, *utterances: Utterance | str, replies: Sequence[str] = ()
+    hands: Stagehands,
+    *utterances: Utterance | str,
+    replies: Sequence[str] = (),
+    detector: VoiceActivityDetector | None = None,
 ) -> AsyncIterator[Conversation]:
     """Run a session, hang up at the end, and see that it went."""
     if utterances:
         hands.recogniser.script = [Utterance(u) if isinstance(u, str) else u for u in utterances]
     if replies:
         hands.model.replies = replies
-    session = Session(hands.line, hands.providers(), hands.settings, LoopClock())
+    providers = hands.providers()
+    if detector is not None:
+        providers = replace(providers, vad=detector)
+    session = Session(hands.line, providers, hands.settings, LoopClock())
     hands.line.conversation = session
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(session.run)

@@ -16,7 +16,13 @@ from warmline.interfaces.channel import (
 from warmline.interfaces.retriever import Passage
 from warmline.session.settings import SessionSettings
 from warmline.testing.line import Line
-from warmline.testing.scripted import ScriptedModel, ScriptedRetriever, ScriptedVoice, Utterance
+from warmline.testing.scripted import (
+    ScriptedDetector,
+    ScriptedModel,
+    ScriptedRetriever,
+    ScriptedVoice,
+    Utterance,
+)
 from warmline.testing.virtual_time import LoopClock
 from warmline.timeline.report import PlayoutTruth, TurnStatus
 from warmline.turns.floor import Floor
@@ -333,3 +339,32 @@ async def test_an_hours_call_ends_at_its_limit():
         assert LoopClock().now_s() - began_s > 3600
         assert talk.line.ended is EndReason.EXPIRED
     assert len(talk.line.turns()) == 60
+
+
+async def test_a_detector_that_cannot_keep_up_is_told_once_and_the_session_goes_on():
+    """As with a device that sends faster than real time: no frame's failure ends anything."""
+    hands = Stagehands()
+    async with conversation(hands, "when do you open", detector=OverloadedDetector()) as talk:
+        await talk.caller.speaks(5.0)
+        assert [f.code for f in talk.line.of_type(SessionFailure)] == ["hearing_failed"]
+        await talk.caller.speaks(6.0)
+        assert len(talk.line.of_type(SessionFailure)) == 2  # said again after 10 s
+        talk.session.receive_text("when do you open")
+        await talk.caller.sends_nothing(2.0)
+    assert talk.said()[-1] == ("agent", "It is open.")
+
+
+class OverloadedDetector(ScriptedDetector):
+    """Refuses every frame."""
+
+    def open(self, on_probability):
+        stream = super().open(on_probability)
+        return _Refusing(stream)
+
+
+class _Refusing:
+    def __init__(self, stream):
+        self.close = stream.close
+
+    def push(self, pcm):
+        raise ProviderUnavailable("it is a minute behind", provider="scripted", phase="stream")
