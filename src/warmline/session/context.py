@@ -38,11 +38,6 @@ class Context:
         """What the model is shown, oldest first; replies of which nothing was heard are left out."""
         return [item.message for item in self._items if item.message.text]
 
-    @property
-    def last_item_id(self) -> str | None:
-        """The newest item, or None."""
-        return self._items[-1].item_id if self._items else None
-
     def find(self, item_id: str) -> ContextItem | None:
         """Return the item of that id, or None."""
         return next((item for item in self._items if item.item_id == item_id), None)

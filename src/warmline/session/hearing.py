@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegmenter
 from warmline.core.clock import Clock
 from warmline.core.formats import PCM_16K
+from warmline.errors import ProviderError
 from warmline.interfaces.vad import VoiceActivityDetector
 from warmline.session.stt_line import SttLine
 
@@ -106,7 +107,13 @@ class Hearing:
         self._arrivals.append((self._position_samples, self.last_audio_at_s))
         if self.detects_turns:
             self._unjudged += pcm
-            self._vad.push(pcm)
+            try:
+                self._vad.push(pcm)
+            except ProviderError:
+                # What it did not take will not be judged, and must not be kept for that.
+                self._judged_samples = self._position_samples
+                self._unjudged.clear()
+                raise
         else:
             self._recogniser.push(bytes(self._unjudged) + pcm)
             self._unjudged.clear()

@@ -12,7 +12,7 @@ from typing import Final
 
 from warmline.errors import InvalidTransition
 
-__all__ = ["TRANSITIONS", "Floor", "FloorEvent", "can_happen", "next_floor", "to_mermaid"]
+__all__ = ["TRANSITIONS", "Floor", "FloorEvent", "next_floor", "to_mermaid"]
 
 
 class Floor(enum.Enum):
@@ -103,11 +103,6 @@ def next_floor(floor: Floor, event: FloorEvent) -> Floor:
         return TRANSITIONS[floor, event]
     except KeyError:
         raise InvalidTransition("floor", floor.value, event.value) from None
-
-
-def can_happen(floor: Floor, event: FloorEvent) -> bool:
-    """Return whether the table has a row for `event` in `floor`."""
-    return (floor, event) in TRANSITIONS
 
 
 def to_mermaid() -> str:
