@@ -4,7 +4,14 @@
 WarmlineError
 ├─ ConfigError                      the operator fixes a setting
 ├─ InputError                       the person fixes what they handed in: a recording, a document
-├─ ProviderError                    a provider failed; carries provider, phase, retryable
+├─ PoolError                        a connection could not be had or kept; providers' clients translate it
+│  ├─ LeaseTimeout                  no line became free in time, or too many wait already
+│  ├─ PoolClosed                    the pool is shutting down
+│  ├─ OpenFailed                    a connection could not be opened
+│  │  └─ HandshakeRefused           the far end answered the WebSocket upgrade with an HTTP status
+│  └─ LineLost                      an open connection was dropped; carries the code and the reason
+│     └─ NoAnswer                   it stands, but nothing came back in time
+├─ ProviderError                    a provider failed; carries provider, phase, retryable, request id
 │  ├─ ProviderUnavailable           trying again, or elsewhere, may help
 │  └─ ProviderRejected              key, quota or input: trying again will not help
 ├─ ProtocolError
@@ -20,15 +27,22 @@ translated once, at the edge, with `from`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 __all__ = [
     "ConfigError",
+    "HandshakeRefused",
     "InputError",
     "InvalidMark",
     "InvalidTransition",
+    "LeaseTimeout",
+    "LineLost",
     "LocalProtocolError",
+    "NoAnswer",
+    "OpenFailed",
+    "PoolClosed",
+    "PoolError",
     "ProtocolError",
     "ProviderError",
     "ProviderRejected",
@@ -53,20 +67,72 @@ class InputError(WarmlineError):
     """A file that somebody handed in cannot be used; the text says what to do instead."""
 
 
+class PoolError(WarmlineError):
+    """A connection could not be had or kept."""
+
+
+class LeaseTimeout(PoolError):
+    """No line became free in time, or too many callers wait for one already."""
+
+
+class PoolClosed(PoolError):
+    """The pool is shutting down."""
+
+
+class OpenFailed(PoolError):
+    """A connection could not be opened: the name, the address or the certificate failed."""
+
+
+class HandshakeRefused(OpenFailed):
+    """The far end answered a WebSocket's upgrade with an HTTP status.
+
+    Attributes:
+        status: The status code.
+        headers: The response's, names in lower case.
+        body: The response's, or as much of it as came.
+    """
+
+    def __init__(self, message: str, *, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class LineLost(PoolError):
+    """An open connection was dropped, or sent what is not the protocol's.
+
+    Attributes:
+        code: The WebSocket's close code; 1006 where the far end gave none.
+        reason: What the far end said.
+    """
+
+    def __init__(self, message: str, *, code: int = 1006, reason: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+
+
+class NoAnswer(LineLost):
+    """The connection stands, but nothing came back in time."""
+
+
 class ProviderError(WarmlineError):
     """A provider failed.
 
     Attributes:
         provider: Its name as in the configuration, such as `offline`.
         phase: `connect`, `first_result` or `stream`.
+        request_id: The provider's own name for the request, or empty; for its support.
     """
 
     retryable = False
 
-    def __init__(self, message: str, *, provider: str, phase: str) -> None:
+    def __init__(self, message: str, *, provider: str, phase: str, request_id: str = "") -> None:
         super().__init__(message)
         self.provider = provider
         self.phase = phase
+        self.request_id = request_id
 
 
 class ProviderUnavailable(ProviderError):

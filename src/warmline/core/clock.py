@@ -6,10 +6,11 @@ one, and the jumping one in `warmline.testing`, so that an hour's call can be te
 
 from __future__ import annotations
 
+import datetime
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock", "unix_time_s"]
+__all__ = ["Clock", "SystemClock", "unix_time_s", "utc_now"]
 
 
 class Clock(Protocol):
@@ -34,3 +35,8 @@ class SystemClock:
 def unix_time_s() -> int:
     """Return the wall clock's seconds since 1970, for wire fields such as `expires_at`."""
     return int(time.time())  # noqa: TID251 - the one place
+
+
+def utc_now() -> datetime.datetime:
+    """Return the wall clock, for dates that a far end writes, such as Retry-After's."""
+    return datetime.datetime.now(datetime.UTC)  # noqa: TID251 - the one place

@@ -1,1 +1,1 @@
-"""What a provider and a channel must be able to do: protocols and values, nothing that runs."""
+"""What a provider and a channel must be able to do: protocols and values, and next to nothing that runs."""

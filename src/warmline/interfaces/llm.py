@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from warmline.core.line_use import OnLine
 from warmline.interfaces.retriever import Passage
 
 __all__ = ["LanguageModel", "LlmRequest", "Message", "Role"]
@@ -47,14 +48,23 @@ class LlmRequest:
     instructions: str = ""
     """How the agent should behave; the operator's words."""
 
+    conversation_id: str = ""
+    """The session's; for providers that keep something between the requests of one conversation."""
+
 
 class LanguageModel(Protocol):
     """A model that serves many sessions."""
 
-    def stream(self, request: LlmRequest) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+    def stream(
+        self, request: LlmRequest, on_line: OnLine | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         """Return the reply's text in pieces as they come; joined, they are the reply.
 
         Leaving the context early cancels the request.
+
+        Args:
+            request: What to answer.
+            on_line: Told of each connection that is used.
 
         Raises:
             ProviderError: from entering or iterating.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from warmline.core.formats import AudioFormat
+from warmline.core.line_use import OnLine
 
-__all__ = ["SpeechChunk", "SpokenWord", "TextToSpeech"]
+__all__ = ["SpeechChunk", "SpokenWord", "TextToSpeech", "Voice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,13 @@ class SpokenWord:
     """Where one word of the text lies in the audio; what `heard` is cut by."""
 
     text_start: int
-    """Index of its first character in the text given to `synthesise`."""
+    """Index of its first character in the reply's text, as far as it was given to `speak`."""
 
     text_end: int
     """Index past its last character, punctuation that follows included or not."""
 
     start_ms: int
-    """When it starts, in milliseconds of audio from the text's first sample."""
+    """When it starts, in milliseconds of audio from the reply's first sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +35,35 @@ class SpeechChunk:
     words: tuple[SpokenWord, ...] = ()
 
 
-class TextToSpeech(Protocol):
-    """A synthesiser that serves many sessions."""
+class Voice(Protocol):
+    """One session's voice; speaks one reply at a time."""
 
-    def synthesise(
-        self, text: str, audio_format: AudioFormat
+    def speak(
+        self, clauses: AsyncIterator[str], audio_format: AudioFormat, on_line: OnLine | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[SpeechChunk]]:
-        """Return a stream of the text's audio, first chunk as early as it can be had.
+        """Return a stream of a reply's audio, first chunk as early as it can be had.
 
-        Leaving the context early stops the synthesis. Silence at the end of the text is trimmed
-        to what belongs between two sentences.
+        Leaving the context early stops the synthesis: the barge-in.
+
+        Args:
+            clauses: The reply's text as it comes, cut where a pause is natural, blanks kept; joined,
+                the clauses are the reply. They are taken as early as the provider has use for them.
+            audio_format: What the chunks hold.
+            on_line: Told of each connection that is used.
 
         Raises:
             ProviderError: from entering or iterating.
         """
+        ...
+
+    async def aclose(self) -> None:
+        """Give back what the session held."""
+        ...
+
+
+class TextToSpeech(Protocol):
+    """A synthesiser that serves many sessions."""
+
+    def open(self) -> Voice:
+        """Return a session's voice, at once; what it needs is got ready behind the scenes."""
         ...

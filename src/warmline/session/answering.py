@@ -24,19 +24,28 @@ __all__ = ["Answering"]
 _RELEVANT: Final = 0.25
 """Passages that fit less well are not shown as an answer's source."""
 
+_CLOSE_S: Final = 2.0
+"""How long giving the voice back may take."""
+
 _NOTHING_ASKED: Final = "Hello. What would you like to know?"
 """Said when a reply is wanted and the user has not said anything yet, and no greeting is set."""
 
 
 class Answering:
-    """How a session makes its replies; it keeps nothing between them."""
+    """How a session makes its replies; between them it keeps the voice alone."""
 
     def __init__(self, stage: Stage, providers: Providers, on_first_audio: Callable[[Reply], None]) -> None:
         self._stage = stage
         self._providers = providers
+        self._voice = providers.tts.open()
         self._speaker = Speaker(
-            providers.tts, stage.channel, stage.clock, stage.settings.playout_lead_s, on_first_audio
+            self._voice, stage.channel, stage.clock, stage.settings.playout_lead_s, on_first_audio
         )
+
+    async def aclose(self) -> None:
+        """Give the voice back."""
+        with anyio.move_on_after(_CLOSE_S, shield=True):
+            await self._voice.aclose()
 
     async def answer(self, reply: Reply, instructions: str) -> None:
         """Make the reply and return when it was played, as far as is known.
@@ -76,7 +85,8 @@ class Answering:
         relevant = [passage for passage in passages if passage.score >= _RELEVANT]
         if relevant:
             self._stage.channel.send(SourcesFound(reply.id, relevant))
-        return self._providers.llm.stream(LlmRequest(self._stage.context.messages, instructions))
+        request = LlmRequest(self._stage.context.messages, instructions, self._stage.id)
+        return self._providers.llm.stream(request, reply.timeline.used_line)
 
     async def _retrieve(self, asked: ContextItem) -> Sequence[Passage]:
         """Return what is found in time; an answer without passages beats no answer."""

@@ -63,6 +63,10 @@ class Replies:
         self._past: deque[Reply] = deque(maxlen=_KEPT)
         self._count = 0
 
+    async def aclose(self) -> None:
+        """Give back what replies are made with; none is made any more."""
+        await self._answering.aclose()
+
     def begin(self, timeline: Timeline, user_text: str, instructions: str | None = None) -> None:
         """Begin to answer; the floor is the agent's already.
 

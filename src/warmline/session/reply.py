@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import anyio
 
 from warmline.audio.heard import heard_text
 from warmline.audio.playout import Playout
 from warmline.core.ids import new_id
 from warmline.interfaces.tts import SpokenWord
+from warmline.timeline.marks import Mark
 from warmline.timeline.report import PlayoutTruth, TurnReport, TurnStatus, turn_report
 from warmline.timeline.timeline import Timeline
 
 __all__ = ["Reply"]
 
 
-@dataclass(slots=True)
-class _SpokenClause:
-    """A clause whose audio was handed to the channel, as far as it was."""
-
-    text: str
-    starts_at_s: float
-    """Seconds of the reply's audio before it."""
-
-    ends_at_s: float
-    words: list[SpokenWord] = field(default_factory=list)
-
-
 class Reply:
     """The agent's turn.
 
-    What changes here: `text` and the clauses while the reply is made, `playout` with what is sent
+    What changes here: `text` and its words while the reply is made, `playout` with what is sent
     and reported, `status` once, when it is over.
     """
 
@@ -58,7 +45,7 @@ class Reply:
         self.played = anyio.Event()
         """The far end reported that all of it was heard."""
 
-        self._clauses: list[_SpokenClause] = []
+        self._words: list[SpokenWord] = []
 
     @property
     def is_over(self) -> bool:
@@ -73,28 +60,27 @@ class Reply:
     def begin_clause(self, text: str) -> None:
         """Note that `text` is about to be spoken."""
         self.text += text
-        self._clauses.append(_SpokenClause(text, self.playout.sent_s, self.playout.sent_s))
 
     def sent(self, duration_s: float, words: tuple[SpokenWord, ...], now_s: float) -> None:
-        """Note that audio of the clause begun last was handed to the channel."""
+        """Note that audio was handed to the channel, and the words that begin in it."""
         self.playout.sent(duration_s, now_s)
-        self._clauses[-1].words.extend(words)
-        self._clauses[-1].ends_at_s = self.playout.sent_s
+        self._words.extend(words)
 
     def heard_text(self, heard_s: float) -> str:
         """Return the words that `heard_s` of the reply's audio hold; all of them if it has no audio."""
         if self.is_written:
             return self.text.strip()
-        parts = []
-        for clause in self._clauses:
-            if heard_s <= clause.starts_at_s:
-                break
-            if heard_s >= clause.ends_at_s:
-                parts.append(clause.text)
-            else:
-                heard_ms = (heard_s - clause.starts_at_s) * 1000
-                parts.append(heard_text(clause.text, clause.words, heard_ms))
-        return "".join(parts).strip()
+        is_all = heard_s >= self.playout.sent_s > 0
+        if is_all and Mark.TTS_DONE in self.timeline:
+            return self.text.strip()
+        if not self._words:
+            return ""
+        # What was taken to be spoken, but has no audio yet, was not heard.
+        end = self._words[-1].text_end
+        while end < len(self.text) and not (self.text[end].isalnum() or self.text[end].isspace()):
+            end += 1
+        sounded = self.text[:end]
+        return sounded.strip() if is_all else heard_text(sounded, self._words, heard_s * 1000).strip()
 
     def report(self, heard: str) -> TurnReport:
         """Return the turn's figures as far as they are known."""

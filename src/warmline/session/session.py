@@ -75,6 +75,7 @@ class Session:
             stage.move(FloorEvent.SESSION_ENDED)
             self._listening.close()
             stage.channel.close(stage.end_reason or EndReason.SHUTDOWN)
+            await self._replies.aclose()
         if self._crash is not None:
             raise self._crash
 

@@ -12,7 +12,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from warmline.core.clock import Clock
 from warmline.core.formats import AudioFormat
 from warmline.interfaces.channel import Channel, ReplyText
-from warmline.interfaces.tts import TextToSpeech
+from warmline.interfaces.tts import Voice
 from warmline.session.reply import Reply
 from warmline.timeline.marks import Mark
 from warmline.turns.clauses import ClauseSplitter
@@ -41,7 +41,7 @@ async def fixed_text(text: str) -> AsyncIterator[AsyncIterator[str]]:
 class Speaker:
     """How one session speaks; it keeps nothing between replies."""
 
-    voice: TextToSpeech
+    voice: Voice
     channel: Channel
     clock: Clock
     lead_s: float
@@ -96,25 +96,34 @@ class Speaker:
     async def _speak(
         self, reply: Reply, clauses: MemoryObjectReceiveStream[str], audio_format: AudioFormat
     ) -> None:
-        """Turn clauses into audio, one after another, and hand it to the channel in time."""
+        """Turn clauses into audio, and hand it to the channel in time."""
+        async with (
+            aclosing(self._taken(reply, clauses)) as taken,
+            self.voice.speak(taken, audio_format, reply.timeline.used_line) as chunks,
+        ):
+            async for chunk in chunks:
+                self._mark(reply, Mark.TTS_FIRST_AUDIO)
+                self.channel.play(reply.id, chunk.audio)
+                now_s = self.clock.now_s()
+                reply.sent(audio_format.duration_s(len(chunk.audio)), chunk.words, now_s)
+                if Mark.AUDIO_SENT not in reply.timeline:
+                    reply.timeline.record(Mark.AUDIO_SENT, now_s)
+                    self.on_first_audio(reply)
+                ahead_s = reply.playout.lead_s(now_s) - self.lead_s
+                if ahead_s > 0:
+                    await anyio.sleep(ahead_s)
+        if Mark.TTS_STARTED in reply.timeline:
+            self._mark(reply, Mark.TTS_DONE)
+
+    async def _taken(
+        self, reply: Reply, clauses: MemoryObjectReceiveStream[str]
+    ) -> AsyncGenerator[str, None]:
+        """Hand clauses to the voice, and note that it has them."""
         async for clause in clauses:
             self._mark(reply, Mark.TTS_STARTED)
             reply.begin_clause(clause)
             self.channel.send(ReplyText(reply.id, clause))
-            async with self.voice.synthesise(clause, audio_format) as chunks:
-                async for chunk in chunks:
-                    self._mark(reply, Mark.TTS_FIRST_AUDIO)
-                    self.channel.play(reply.id, chunk.audio)
-                    now_s = self.clock.now_s()
-                    reply.sent(audio_format.duration_s(len(chunk.audio)), chunk.words, now_s)
-                    if Mark.AUDIO_SENT not in reply.timeline:
-                        reply.timeline.record(Mark.AUDIO_SENT, now_s)
-                        self.on_first_audio(reply)
-                    ahead_s = reply.playout.lead_s(now_s) - self.lead_s
-                    if ahead_s > 0:
-                        await anyio.sleep(ahead_s)
-        if Mark.TTS_STARTED in reply.timeline:
-            self._mark(reply, Mark.TTS_DONE)
+            yield clause
 
     def _mark(self, reply: Reply, mark: Mark) -> None:
         reply.timeline.record_once(mark, self.clock.now_s())

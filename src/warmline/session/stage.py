@@ -11,6 +11,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from warmline.core.clock import Clock
+from warmline.core.ids import new_id
 from warmline.interfaces.channel import Channel, EndReason, FloorChanged, TurnSettings
 from warmline.session.context import Context
 from warmline.session.settings import SessionSettings
@@ -30,6 +31,7 @@ class Stage:
     """
 
     def __init__(self, channel: Channel, settings: SessionSettings, clock: Clock) -> None:
+        self.id = new_id("sess")
         self.channel = channel
         self.settings = settings
         self.clock = clock

@@ -12,7 +12,9 @@ from typing import Final
 import anyio
 
 from warmline.core.formats import AudioFormat
+from warmline.core.line_use import OnLine
 from warmline.errors import ProviderError, ProviderUnavailable
+from warmline.interfaces.clause_voice import ClauseVoice
 from warmline.interfaces.llm import LlmRequest
 from warmline.interfaces.retriever import Passage, Query
 from warmline.interfaces.stt import OnSttFailure, OnTranscript, Transcript
@@ -182,8 +184,11 @@ class ScriptedModel:
     """Streams left before their end."""
 
     @asynccontextmanager
-    async def stream(self, request: LlmRequest) -> AsyncIterator[AsyncIterator[str]]:
-        """Note the request and answer."""
+    async def stream(
+        self, request: LlmRequest, on_line: OnLine | None = None
+    ) -> AsyncIterator[AsyncIterator[str]]:
+        """Note the request and answer; no connection is used."""
+        del on_line
         text = self.replies[min(len(self.requests), len(self.replies) - 1)]
         self.requests.append(request)
         is_complete = False
@@ -219,6 +224,10 @@ class ScriptedVoice:
     error: ProviderError | None = None
     spoken: list[str] = field(default_factory=list)
     cancelled: int = 0
+
+    def open(self) -> ClauseVoice:
+        """Return a session's voice; all follow this script."""
+        return ClauseVoice(self)
 
     @asynccontextmanager
     async def synthesise(

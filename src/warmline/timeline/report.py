@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from warmline.core.line_use import LineUse
 from warmline.timeline.contributions import Contribution, Span, contributions, origin, spans
 from warmline.timeline.marks import Mark
 from warmline.timeline.timeline import Timeline
@@ -70,6 +71,9 @@ class TurnReport:
     marks_us: dict[str, int]
     """Every mark by name, in microseconds from the origin."""
 
+    lines: tuple[LineUse, ...] = ()
+    """The connections it was given: `waited_s` is what it paid for them, `cost` what opening them took."""
+
 
 def turn_report(
     timeline: Timeline,
@@ -98,4 +102,5 @@ def turn_report(
         contributions=contributions(marks),
         spans=spans(marks),
         marks_us={} if zero is None else {mark.value: at - zero for mark, at in marks.items()},
+        lines=tuple(timeline.lines),
     )

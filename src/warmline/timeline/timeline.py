@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from warmline.core.line_use import LineUse
 from warmline.errors import InvalidMark
 from warmline.timeline.marks import CAUSES, Mark
 
@@ -24,18 +25,28 @@ def microseconds(at_s: float) -> int:
 class Timeline:
     """The marks of one turn.
 
-    What changes here: `_at_us`, and only in `record` and `resume_listening`. A mark is recorded
+    What changes here: `_at_us`, and only in `record` and `resume_listening`; `_lines`. A mark is recorded
     once, after its causes; so the time between a mark and any mark that `comes_after` it can't
     be negative.
     """
 
     def __init__(self) -> None:
         self._at_us: dict[Mark, int] = {}
+        self._lines: list[LineUse] = []
 
     @property
     def marks(self) -> Mapping[Mark, int]:
         """The instants recorded so far, in microseconds of the clock."""
         return self._at_us
+
+    @property
+    def lines(self) -> Sequence[LineUse]:
+        """The connections the turn's work was given, in that order."""
+        return self._lines
+
+    def used_line(self, use: LineUse) -> None:
+        """Note a connection that the turn's work was given."""
+        self._lines.append(use)
 
     def __contains__(self, mark: Mark) -> bool:
         return mark in self._at_us

@@ -17,6 +17,7 @@ from typing import Final
 
 import anyio.lowlevel
 
+from warmline.core.line_use import OnLine
 from warmline.interfaces.llm import LlmRequest, Message, Role
 from warmline.interfaces.retriever import Passage
 from warmline.turns.acts import Act, recognise
@@ -79,8 +80,11 @@ class QuotingAnswerer:
         self._example = example
 
     @asynccontextmanager
-    async def stream(self, request: LlmRequest) -> AsyncIterator[AsyncIterator[str]]:
-        """Return the reply, a sentence in each piece."""
+    async def stream(
+        self, request: LlmRequest, on_line: OnLine | None = None
+    ) -> AsyncIterator[AsyncIterator[str]]:
+        """Return the reply, a sentence in each piece; no connection is used."""
+        del on_line
         async with aclosing(_pieces(self.reply(request.messages))) as pieces:
             yield pieces
 

@@ -16,6 +16,7 @@ import msgspec
 
 from warmline.core.formats import AudioFormat
 from warmline.errors import ConfigError, ProviderError, ProviderRejected, ProviderUnavailable
+from warmline.interfaces.clause_voice import ClauseVoice
 from warmline.interfaces.tts import SpeechChunk, SpokenWord
 from warmline.providers.offline.child_process import ChildProcess
 from warmline.providers.offline.pipes import Frame
@@ -176,6 +177,10 @@ class OfflineVoice:
     def process_id(self) -> int | None:
         """The process that speaks, or None while it is being started."""
         return None if self._child is None else self._child.pid
+
+    def open(self) -> ClauseVoice:
+        """Return a session's voice; all of them share the process."""
+        return ClauseVoice(self)
 
     @asynccontextmanager
     async def synthesise(
