@@ -15,6 +15,9 @@ __all__ = ["looks_secret", "suggestion", "written"]
 _CUTOFF: Final = 0.6
 """Likeness, 0..1, from which a name is suggested; difflib's own default."""
 
+_CUTOFF_ELSEWHERE: Final = 0.75
+"""For names of other tables: there are many, and one that is a little alike is always among them."""
+
 _SECRET_WORDS: Final = re.compile(r"secret|password|token|credential|api[-_ ]?key|^key$", re.IGNORECASE)
 
 
@@ -41,9 +44,10 @@ def suggestion(path: KeyPath, *, is_table: bool) -> str:
             return f"did you mean [{near[0]}]?"
         return "the tables are " + ", ".join(f"[{name}]" for name in tables)
     same_table = tables.get(path[0]) if len(path) > 1 else None
-    for candidates in (same_table.settings if same_table else (), CATALOGUE):
+    here = same_table.settings if same_table else ()
+    for candidates, cutoff in ((here, _CUTOFF), (CATALOGUE, _CUTOFF_ELSEWHERE)):
         names = {setting.key: setting.name for setting in candidates if not setting.declared.environment}
-        near = difflib.get_close_matches(wanted, names, 1, _CUTOFF)
+        near = difflib.get_close_matches(wanted, names, 1, cutoff)
         if near:
             return f"did you mean {names[near[0]]}?"
     if same_table:

@@ -1,4 +1,7 @@
-"""Every setting, with its type, default, unit, range and meaning: the one place to change them."""
+"""Every setting, with its type, default, unit, range and meaning: the place to change them.
+
+Those of services and of the lines to them are in `provider_tables`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 from warmline.server.settings.declaration import secret, setting
+from warmline.server.settings.provider_tables import (
+    AnthropicTable,
+    DeepgramTable,
+    ElevenLabsTable,
+    LinesTable,
+    OpenAiTable,
+    ProvidersTable,
+)
 from warmline.server.settings.secret import Secret
 
 __all__ = [
@@ -216,8 +227,19 @@ class Settings:
     agent: AgentTable = AgentTable()
     voice: VoiceTable = VoiceTable()
     recogniser: RecogniserTable = RecogniserTable()
+    providers: ProvidersTable = ProvidersTable()
+    openai: OpenAiTable = OpenAiTable()
+    anthropic: AnthropicTable = AnthropicTable()
+    elevenlabs: ElevenLabsTable = ElevenLabsTable()
+    deepgram: DeepgramTable = DeepgramTable()
+    lines: LinesTable = LinesTable()
     log: LogTable = LogTable()
 
 
-NOT_ABOVE: Final = (("turns.stop_ms", "turns.silence_ms"), ("recogniser.spare", "recogniser.processes"))
+NOT_ABOVE: Final = (
+    ("turns.stop_ms", "turns.silence_ms"),
+    ("recogniser.spare", "recogniser.processes"),
+    ("lines.llm_warm", "lines.llm_connections"),
+    ("lines.tts_warm", "lines.tts_connections"),
+)
 """Pairs of settings whose first must not be above its second."""
