@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from warmline.cli.config import ConfigOption, SetOption, load_for_command
 from warmline.cli.progress import index_progress
@@ -16,6 +17,7 @@ from warmline.server.assembly import Knowledge, load_knowledge, open_providers
 from warmline.server.logs import configure_log
 from warmline.server.serving import bind, serve
 from warmline.server.settings import Settings
+from warmline.session.settings import Providers
 
 __all__ = ["serve_command"]
 
@@ -48,6 +50,7 @@ async def _serve(settings: Settings) -> None:
         try:
             async with open_providers(settings, knowledge) as providers:
                 starting.stop()
+                _tell_who_answers(providers, console)
                 await serve(listener, settings, knowledge, providers, lambda: _tell_url(listener, console))
         finally:
             starting.stop()
@@ -63,6 +66,12 @@ def _tell_about(knowledge: Knowledge, console: Console) -> None:
         console.print(f"[yellow]{note}", highlight=False)
     for skipped in index.skipped:
         console.print(f"[yellow]Left out {skipped.source}:[/] {skipped.reason}", highlight=False)
+
+
+def _tell_who_answers(providers: Providers, console: Console) -> None:
+    console.print(f"Answers: {providers.answers_by}", highlight=False)
+    if providers.problem:
+        console.print(Text.assemble(("Answers will fail: ", "bold red"), providers.problem))
 
 
 def _tell_url(listener: socket.socket, console: Console) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 import anyio
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from warmline.audio.recordings import read_recording, write_wav
 from warmline.channels.local.endpoint import LocalChannel
@@ -94,6 +95,8 @@ async def _talk(settings: Settings, plan: _Plan, view: TalkView, console: Consol
         with console.status("Starting the recogniser and the voice") as status:
             async with open_providers(settings, knowledge) as providers:
                 status.stop()
+                if providers.problem:
+                    console.print(Text.assemble(("Answers will fail: ", "bold red"), providers.problem))
                 floors = _Floors(view.show)
                 channel = LocalChannel(speaker, floors.show)
                 session = Session(channel, providers, session_settings(settings), clock)

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -26,7 +26,7 @@ _PROXY_HEADER_BYTES: Final = 16_384
 
 _CLOCK: Final = SystemClock()
 
-_ProtocolT = TypeVar("_ProtocolT", bound=asyncio.BaseProtocol)
+_ProtocolT = TypeVar("_ProtocolT", bound=asyncio.Protocol)
 
 
 class TimedSslObject(ssl.SSLObject):
@@ -137,7 +137,8 @@ class Dialler:
 
         Args:
             address: Where to.
-            make_protocol: Called once, when the connection is ready.
+            make_protocol: Called once; its `connection_made` is called again when the connection is
+                encrypted, with the transport to use.
             context: Instead of `tls`, where the protocol has to be negotiated.
 
         Raises:
@@ -145,23 +146,29 @@ class Dialler:
         """
         sock, cost = await self.connect(address)
         connected_at_s = self._clock.now_s()
-        settings: dict[str, Any] = {}
-        if address.is_tls:
-            settings = {
-                "ssl": context or self.tls,
-                "server_hostname": address.host,
-                "ssl_handshake_timeout": self.connect_s,
-            }
         loop = asyncio.get_running_loop()
+        transport: asyncio.Transport | None = None
         try:
-            _, protocol = await loop.create_connection(make_protocol, sock=sock, **settings)
+            # In two steps, because one that is cancelled at its beginning would leave its transport open.
+            transport, protocol = await loop.create_connection(make_protocol, sock=sock)
+            if address.is_tls:
+                encrypted = await loop.start_tls(
+                    transport,
+                    protocol,
+                    context or self.tls,
+                    server_hostname=address.host,
+                    ssl_handshake_timeout=self.connect_s,
+                )
+                if encrypted is None:
+                    raise ConnectionResetError("it hung up")
+                protocol.connection_made(encrypted)
         except (OSError, ssl.CertificateError) as error:
-            sock.close()
+            _drop(transport, sock)
             raise OpenFailed(
                 f"encrypting the connection to {address.authority}: {error or 'no answer'}"
             ) from error
         except BaseException:
-            sock.close()
+            _drop(transport, sock)
             raise
         tls_s = self._clock.now_s() - connected_at_s if address.is_tls else 0.0
         return protocol, OpenCost(dns_s=cost.dns_s, tcp_s=cost.tcp_s, tls_s=tls_s)
@@ -215,3 +222,10 @@ class Dialler:
             sock.close()
             raise
         return sock
+
+
+def _drop(transport: asyncio.Transport | None, sock: socket.socket) -> None:
+    if transport is None:
+        sock.close()
+    else:
+        transport.abort()

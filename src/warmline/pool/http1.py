@@ -219,14 +219,16 @@ class Http1Line(asyncio.Protocol):
         if self._response is None:
             self._lose("it spoke without being asked")
             return
-        if not self._response.has_headers.is_set():
-            self._header_bytes += len(data)
+        response = self._response
         try:
-            if self._header_bytes > _HEADER_BYTES and not self._response.has_headers.is_set():
-                raise httptools.HttpParserError("the headers are too long")
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._lose(f"it sent what is not HTTP ({error})")
+            return
+        if not response.has_headers.is_set():
+            self._header_bytes += len(data)
+            if self._header_bytes > _HEADER_BYTES:
+                self._lose("it sent what is not HTTP (the headers are too long)")
 
     def eof_received(self) -> bool:
         """The far end is done: an answer without a length ends here."""

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
 
 import anyio
 
-from warmline.errors import InputError
+from warmline.core.clock import SystemClock
+from warmline.errors import ConfigError, InputError, ProviderError
 from warmline.interfaces.channel import TurnSettings
+from warmline.interfaces.llm import LanguageModel
 from warmline.knowledge.index import Index, OnProgress, Progress, build_index
 from warmline.knowledge.sample_library import EXAMPLE_QUESTIONS, SAMPLE_FOLDER
+from warmline.pool.dialling import Dialler, ssl_context
+from warmline.pool.endpoint import HttpEndpoint
+from warmline.pool.resolver import Resolver
+from warmline.pool.shelf import ShelfPolicy
 from warmline.providers.offline.quoting import QuotingAnswerer
 from warmline.providers.offline.recogniser import OfflineRecogniser
 from warmline.providers.offline.voice import OfflineVoice
 from warmline.providers.offline.voice_activity import OfflineVoiceActivity
-from warmline.server.settings import Settings
+from warmline.providers.openai.chat import OpenAiChat, openai_headers
+from warmline.providers.openai.protocol import MODELS, ChatSettings
+from warmline.server.settings import OpenAiTable, Settings
 from warmline.session.settings import Providers, SessionSettings
 
 __all__ = ["RECOGNISER_NOTE", "Knowledge", "load_knowledge", "open_providers", "session_settings"]
+
+_log = logging.getLogger(__name__)
+
+_CHECK_S: Final = 6.0
+"""How long the start waits to learn whether a key is accepted."""
 
 RECOGNISER_NOTE = (
     "Speech is recognised on this machine, in English, without any service. It knows the words of your "
@@ -78,10 +94,13 @@ async def load_knowledge(settings: Settings, on_progress: OnProgress | None = No
 
 @asynccontextmanager
 async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncIterator[Providers]:
-    """Start the offline providers, all of them ready; leaving stops them and their processes.
+    """Start the providers; leaving stops their processes and closes their lines.
+
+    Those on this machine are ready then. A service's lines are being opened; a key that is
+    refused is a problem to be told, and no error.
 
     Raises:
-        ProviderUnavailable: one of their processes can't be started.
+        ProviderUnavailable: a process on this machine can't be started.
     """
     index = knowledge.index
     recogniser = OfflineRecogniser(
@@ -92,9 +111,85 @@ async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncItera
     voice = OfflineVoice(
         voice=settings.voice.name, rate_wpm=settings.voice.rate_wpm, pitch=settings.voice.pitch
     )
-    answerer = QuotingAnswerer(index.topics, next(iter(knowledge.example_questions), ""))
-    async with OfflineVoiceActivity() as vad, voice, recogniser:
-        yield Providers(vad=vad, stt=recogniser, retriever=index, llm=answerer, tts=voice)
+    async with (
+        OfflineVoiceActivity() as vad,
+        voice,
+        recogniser,
+        _language_model(settings, knowledge) as model,
+    ):
+        yield Providers(
+            vad=vad,
+            stt=recogniser,
+            retriever=index,
+            llm=model.llm,
+            tts=voice,
+            answers_by=model.name,
+            problem=model.problem,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    llm: LanguageModel
+    name: str
+    problem: str = ""
+
+
+@asynccontextmanager
+async def _language_model(settings: Settings, knowledge: Knowledge) -> AsyncIterator[_Model]:
+    """Open who answers."""
+    table = settings.openai
+    is_elsewhere = table.base_urls != OpenAiTable().base_urls
+    wanted = settings.providers.llm
+    if wanted == "offline" or (wanted == "auto" and not table.api_key and not is_elsewhere):
+        example = next(iter(knowledge.example_questions), "")
+        yield _Model(
+            QuotingAnswerer(knowledge.index.topics, example), "passages of the documents, read aloud"
+        )
+        return
+    if not table.api_key and not is_elsewhere:
+        raise ConfigError('answering by OpenAI (providers.llm = "openai"): set OPENAI_API_KEY')
+    clock = SystemClock()
+    lines = settings.lines
+    resolver = Resolver(clock, life_s=lines.dns_s)
+    certificate = str(lines.certificate) if lines.certificate else None
+    dialler = Dialler(
+        resolver, clock, tls=ssl_context(certificate), proxy=lines.proxy or None, connect_s=lines.connect_s
+    )
+    endpoint = HttpEndpoint(
+        "openai",
+        table.base_urls,
+        dialler,
+        ShelfPolicy(
+            warm_target=lines.llm_warm,
+            max_lines=lines.llm_connections,
+            idle_limit_s=lines.llm_idle_s,
+            renew_margin_s=lines.llm_idle_s / 10,
+            keep_alive_s=lines.llm_idle_s * 2 / 3,
+        ),
+        clock,
+        headers=openai_headers(
+            table.api_key.reveal() if table.api_key else "", table.organization, table.project
+        ),
+        probe=MODELS,
+    )
+    chat = OpenAiChat(
+        endpoint,
+        ChatSettings(table.model, table.reasoning_effort, table.max_tokens, is_openai=not is_elsewhere),
+    )
+    async with anyio.create_task_group() as tasks, endpoint:
+        tasks.start_soon(resolver.run)
+        problem = f"asking {table.model}: no answer within {_CHECK_S:g} s; see openai.base_urls"
+        try:
+            with anyio.move_on_after(_CHECK_S):
+                await chat.check_key()
+                problem = ""
+        except ProviderError as error:
+            problem = str(error)
+        if problem:
+            _log.warning("provider.not_ready", extra={"provider": "openai", "problem": problem})
+        yield _Model(chat, f"{table.model} at {urlsplit(table.base_urls[0]).hostname}", problem)
+        tasks.cancel_scope.cancel()
 
 
 def session_settings(settings: Settings) -> SessionSettings:

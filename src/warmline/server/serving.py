@@ -82,6 +82,7 @@ async def serve(
             "passages": knowledge.index.passage_count,
         },
         "recogniser_note": RECOGNISER_NOTE,
+        "problem": providers.problem,
         "max_session_s": settings.limits.session_s,
     }
 

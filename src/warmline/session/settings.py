@@ -23,6 +23,11 @@ class Providers:
     retriever: Retriever
     llm: LanguageModel
     tts: TextToSpeech
+    answers_by: str = ""
+    """Who thinks, for people."""
+
+    problem: str = ""
+    """What is wrong with one of them, and what the operator should do; empty if nothing is known to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import { NOT_SERVED } from "./troubles.js";
  * @property {string[]} example_questions
  * @property {{name: string, files: number, passages: number}} documents
  * @property {string} recogniser_note
+ * @property {string} problem what is wrong with a provider; empty if nothing is known to be
  * @property {number} max_session_s
  */
 
@@ -49,6 +50,7 @@ function begin(settings) {
   const session = new Session(settings, { transcript, notices, changed: () => show(session) });
   expose(session);
   describe(settings);
+  if (settings.problem) notices.show({ key: "provider", tone: "error", title: "Answers will fail", text: settings.problem });
   offer(settings.example_questions, session);
   wireButtons(session);
   wireKeys(session);

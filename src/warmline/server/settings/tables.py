@@ -11,9 +11,6 @@ from typing import Final, Literal
 
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.provider_tables import (
-    AnthropicTable,
-    DeepgramTable,
-    ElevenLabsTable,
     LinesTable,
     OpenAiTable,
     ProvidersTable,
@@ -229,9 +226,6 @@ class Settings:
     recogniser: RecogniserTable = RecogniserTable()
     providers: ProvidersTable = ProvidersTable()
     openai: OpenAiTable = OpenAiTable()
-    anthropic: AnthropicTable = AnthropicTable()
-    elevenlabs: ElevenLabsTable = ElevenLabsTable()
-    deepgram: DeepgramTable = DeepgramTable()
     lines: LinesTable = LinesTable()
     log: LogTable = LogTable()
 
@@ -240,6 +234,5 @@ NOT_ABOVE: Final = (
     ("turns.stop_ms", "turns.silence_ms"),
     ("recogniser.spare", "recogniser.processes"),
     ("lines.llm_warm", "lines.llm_connections"),
-    ("lines.tts_warm", "lines.tts_connections"),
 )
 """Pairs of settings whose first must not be above its second."""

@@ -1,0 +1,187 @@
+"""Chat completions: from the context to a request, and from a stream's bytes to text. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from warmline.errors import ProviderUnavailable, RemoteProtocolError
+from warmline.interfaces.llm import LlmRequest, Message, Role
+from warmline.pool.http import HttpRequest
+from warmline.providers.openai.failures import PROVIDER, ErrorBody, stream_failure
+from warmline.providers.openai.sse import EventStream
+
+__all__ = ["MODELS", "ChatSettings", "ChatStream", "Usage", "chat_request"]
+
+MODELS: Final = HttpRequest("GET", "/models", is_idempotent=True)
+"""Costs nothing, and needs a valid key: what keeps lines alive and measures them."""
+
+_SPOKEN: Final = (
+    "Your words are spoken aloud to a person on a call. Answer in one to three short sentences of plain "
+    "speech, without lists, headings, links or emoji. What the person said was recognised by a machine "
+    "and may be wrong in places; go by what they most likely meant."
+)
+"""Stands before the operator's instructions; never changes, so that the provider's prompt cache holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """What every request carries; what is empty or 0 is not sent, since many servers would refuse it."""
+
+    model: str
+    reasoning_effort: str = ""
+    max_tokens: int = 0
+    cache_key: str = "warmline"
+    """Requests that begin alike share one (`prompt_cache_key`)."""
+
+    is_openai: bool = True
+    """Whether fields may be sent that only OpenAI's own server knows."""
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens as the provider counts them; -1 until it says."""
+
+    prompt_tokens: int = -1
+    cached_tokens: int = -1
+    completion_tokens: int = -1
+
+
+def chat_request(request: LlmRequest, settings: ChatSettings) -> HttpRequest:
+    """Return the request for a streamed completion.
+
+    The prompt's beginning is the same from turn to turn: instructions, then the conversation so
+    far; the passages found for a question stand with it, at the end.
+    """
+    instructions = f"{_SPOKEN}\n\n{request.instructions}".rstrip()
+    body: dict[str, Any] = {
+        "model": settings.model,
+        "messages": [
+            {"role": "system", "content": instructions},
+            *({"role": message.role.value, "content": _content(message)} for message in request.messages),
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if settings.is_openai:
+        body["stream_options"]["include_obfuscation"] = False
+        body["prompt_cache_key"] = settings.cache_key
+    if settings.reasoning_effort:
+        body["reasoning_effort"] = settings.reasoning_effort
+    if settings.max_tokens:
+        body["max_completion_tokens" if settings.is_openai else "max_tokens"] = settings.max_tokens
+    return HttpRequest(
+        "POST",
+        "/chat/completions",
+        (("content-type", "application/json"), ("accept", "text/event-stream")),
+        msgspec.json.encode(body),
+        # It changes nothing at the far end; asked twice, it costs twice and harms nobody.
+        is_idempotent=True,
+    )
+
+
+def _content(message: Message) -> str:
+    if message.role is not Role.USER or not message.passages:
+        return message.text
+    found = "\n\n".join(f"[{passage.title}] {passage.text}" for passage in message.passages)
+    return f"{message.text}\n\n<passages>\n{found}\n</passages>\nAnswer from the passages where they fit."
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta = msgspec.field(default_factory=_Delta)
+    finish_reason: str | None = None
+
+
+class _Cached(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = -1
+    completion_tokens: int = -1
+    prompt_tokens_details: _Cached | None = None
+
+
+class _Chunk(ErrorBody):
+    choices: list[_Choice] = msgspec.field(default_factory=list)
+    usage: _Usage | None = None
+
+
+_CHUNK: Final = msgspec.json.Decoder(_Chunk)
+
+
+@dataclass(slots=True)
+class ChatStream:
+    """Reads one streamed completion.
+
+    What changes here: everything, in `feed`.
+    """
+
+    model: str
+    request_id: str = ""
+    finish_reason: str = ""
+    usage: Usage = field(default_factory=Usage)
+    is_done: bool = False
+    """The stream said that it is over; what ends without saying so was cut."""
+
+    _events: EventStream = field(default_factory=EventStream)
+
+    def feed(self, piece: bytes) -> str:
+        """Return the text that `piece` completes; often none.
+
+        Raises:
+            RemoteProtocolError: it is no such stream.
+            ProviderError: the far end reports a failure in the middle.
+        """
+        text = []
+        for data in self._events.feed(piece):
+            if data == b"[DONE]":
+                self.is_done = True
+                continue
+            try:
+                chunk = _CHUNK.decode(data)
+            except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+                raise RemoteProtocolError(
+                    f"a chunk that is no completion: {error}", code="bad_chunk"
+                ) from error
+            if chunk.error:
+                raise stream_failure(chunk.error, model=self.model, request_id=self.request_id)
+            text.append(self._take(chunk))
+        return "".join(text)
+
+    def finish(self) -> None:
+        """Say that no more bytes will come.
+
+        Raises:
+            ProviderUnavailable: the stream was cut.
+        """
+        if not self.is_done and not self.finish_reason:
+            raise ProviderUnavailable(
+                f"asking {self.model}: the answer was cut off in the middle",
+                provider=PROVIDER,
+                phase="stream",
+                request_id=self.request_id,
+            )
+
+    def _take(self, chunk: _Chunk) -> str:
+        if chunk.usage is not None:
+            cached = chunk.usage.prompt_tokens_details
+            self.usage = Usage(
+                chunk.usage.prompt_tokens,
+                cached.cached_tokens if cached and cached.cached_tokens is not None else -1,
+                chunk.usage.completion_tokens,
+            )
+        # The chunk with the usage has no choices.
+        if not chunk.choices:
+            return ""
+        choice = chunk.choices[0]
+        if choice.finish_reason:
+            self.finish_reason = choice.finish_reason
+        return choice.delta.content or choice.delta.refusal or ""
