@@ -350,3 +350,13 @@ def test_load_settings_with_any_flags_gives_settings_or_a_config_error(flags):
     except ConfigError:
         return
     assert {name for name, source in loaded.sources.items() if source.kind is SourceKind.FLAG} == set(flags)
+
+
+def test_every_secret_can_be_set_from_the_variable_that_it_names():
+    """And is what the provider will be given."""
+    secrets = [setting for setting in CATALOGUE if setting.declared.environment]
+    environ = {setting.declared.environment: f"sk-{'k' * 40}" for setting in secrets}
+    settings = load_settings(None, {}, environ).settings
+    assert settings.openai.api_key is not None
+    assert settings.openai.api_key.reveal() == environ["OPENAI_API_KEY"]
+    assert {setting.name for setting in secrets} == {"server.api_key", "openai.api_key"}

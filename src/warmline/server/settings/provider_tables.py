@@ -34,7 +34,13 @@ class ProvidersTable:
 class OpenAiTable:
     """OpenAI, or any server that speaks its protocol (Ollama, vLLM, Groq)."""
 
-    api_key: Secret | None = secret("OPENAI_API_KEY", "The key.")  # noqa: RUF009 - it returns a field
+    api_key: Secret | None = secret(  # noqa: RUF009 - it returns a field
+        "OPENAI_API_KEY",
+        "The key.",
+        at_least=1,
+        pattern=r"[!-~]+",
+        phrase="a key of printable ASCII characters without spaces",
+    )
     base_urls: tuple[str, ...] = setting(
         ("https://api.openai.com/v1",),
         "Where it is; of several regions, the nearest by measured round trip is used.",
