@@ -92,6 +92,7 @@ class Dialler:
         tls: ssl.SSLContext | None = None,
         proxy: str | None = None,
         connect_s: float = 10.0,
+        proxy_resolves: bool = True,
     ) -> None:
         """Prepare.
 
@@ -101,6 +102,7 @@ class Dialler:
             tls: For https and wss; the machine's authorities by default.
             proxy: An HTTP proxy to go through by CONNECT, such as `http://10.0.0.1:3128`.
             connect_s: How long each of TCP and TLS may take.
+            proxy_resolves: Whether the proxy is told names, which it may be alone in knowing, or addresses.
         """
         self.tls = tls or ssl_context()
         self.tls.sslobject_class = TimedSslObject
@@ -108,6 +110,7 @@ class Dialler:
         self._resolver = resolver
         self._clock = clock
         self._proxy = Address.of(proxy) if proxy else None
+        self._proxy_resolves = proxy_resolves
 
     async def connect(self, address: Address) -> tuple[socket.socket, OpenCost]:
         """Return a connected socket, not yet encrypted, and what it took.
@@ -116,14 +119,17 @@ class Dialler:
             OpenFailed: no address answered.
         """
         began_s = self._clock.now_s()
-        found = await self._resolver.addresses(address.host)
+        if self._proxy is not None and self._proxy_resolves:
+            found = [address.host]
+        else:
+            found = await self._resolver.addresses(address.host)
         found_at_s = self._clock.now_s()
         try:
             with anyio.fail_after(self.connect_s):
                 if self._proxy is None:
                     sock = await self._connect_any(found, address.port)
                 else:
-                    sock = await self._connect_through(self._proxy, address)
+                    sock = await self._connect_through(self._proxy, found[0], address.port)
         except TimeoutError:
             raise OpenFailed(
                 f"connecting to {address.authority}: no answer within {self.connect_s:g} s"
@@ -198,11 +204,11 @@ class Dialler:
             raise
         return sock
 
-    async def _connect_through(self, proxy: Address, address: Address) -> socket.socket:
+    async def _connect_through(self, proxy: Address, host: str, port: int) -> socket.socket:
         """Have a proxy connect (RFC 9110, 9.3.6); what it takes counts as connecting."""
         sock = await self._connect_any(await self._resolver.addresses(proxy.host), proxy.port)
         loop = asyncio.get_running_loop()
-        target = f"{address.host}:{address.port}"
+        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             await loop.sock_sendall(sock, f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
             answer = bytearray()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
+import dns.asyncresolver
+import dns.exception
 
 from warmline.core.clock import Clock
 from warmline.errors import OpenFailed
 
-__all__ = ["Lookup", "Resolver", "system_lookup"]
+__all__ = ["Lookup", "Resolver", "lookup_at", "system_lookup"]
 
 Lookup = Callable[[str], Awaitable[list[str]]]
 """Returns a name's addresses, best first; raises OSError."""
@@ -31,6 +34,35 @@ async def system_lookup(name: str) -> list[str]:
     """Ask the operating system, on a thread."""
     found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def lookup_at(server: str) -> Lookup:
+    """Return a look-up that asks one name server over UDP, without a thread.
+
+    Args:
+        server: Its address and port, such as `10.0.0.2:53`.
+    """
+    address, _, port = server.rpartition(":")
+    asking = dns.asyncresolver.Resolver(configure=False)
+    asking.nameservers = [address.strip("[]")]
+    asking.port = int(port)
+
+    async def lookup(name: str) -> list[str]:
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            pass
+        else:
+            return [name]
+        if name == "localhost":
+            return ["127.0.0.1"]
+        try:
+            answer = await asking.resolve_name(name, lifetime=_LOOKUP_S)
+        except dns.exception.DNSException as error:
+            raise OSError(f"{server} says: {error}") from error
+        return list(answer.addresses())
+
+    return lookup
 
 
 @dataclass(slots=True)

@@ -82,6 +82,12 @@ class LinesTable:
         at_least=1,
         at_most=86_400,
     )
+    dns_server: str = setting(
+        "",
+        "A name server to ask, such as `10.0.0.2:53`; empty asks the operating system.",
+        pattern=r"(?:[^\s:]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5})?",
+        phrase='a name server\'s address and port, such as "10.0.0.2:53"',
+    )
     connect_s: float = setting(
         10.0, "How long connecting and encrypting may each take.", unit="s", at_least=1, at_most=60
     )

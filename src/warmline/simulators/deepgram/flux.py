@@ -1,0 +1,251 @@
+"""One stream to Flux: the model itself says when turns begin and end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any, Final
+
+import anyio
+import msgspec
+from aiohttp import WSMsgType, web
+
+from warmline.simulators.deepgram.nova import Owner, word_list
+from warmline.simulators.deepgram.query import FluxQuery, check_thresholds
+from warmline.simulators.outgoing import Gone, SocketOutgoing
+from warmline.simulators.speech import Began, Ear, HeardText, Slice
+
+__all__ = ["FluxStream", "silence_for"]
+
+_UPDATE_S: Final = 0.25
+_SILENCE_SCALE_MS: Final = 216.0
+"""Makes the default threshold of 0.7 fall 260 ms after speech, which is Deepgram's median."""
+
+
+def silence_for(threshold: float) -> float:
+    """Return the milliseconds of silence after which a confidence is reached; infinite for 1."""
+    return -_SILENCE_SCALE_MS * math.log(1 - threshold) if threshold < 1 else math.inf
+
+
+class FluxStream:
+    """Recognises what one socket sends, turn by turn.
+
+    What changes here: the turn's text and how far it has come, in `_take`.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        path: str,
+        wanted: FluxQuery,
+        socket: web.WebSocketResponse,
+        outgoing: SocketOutgoing,
+        request_id: str,
+    ) -> None:
+        self._owner = owner
+        self._path = path
+        self._wanted = wanted
+        self._socket = socket
+        self._outgoing = outgoing
+        self._request_id = request_id
+        self._sending, self._to_send = anyio.create_memory_object_stream[dict[str, Any] | None](float("inf"))
+        self._ear: Ear | None = None
+        self._sequence = 0
+        self._turn = 0
+        self._turn_began_at_s = 0.0
+        self._updated_at_s = 0.0
+        self._frozen: list[str] = []
+        self._open = ""
+        self._is_started = False
+        self._is_eager = False
+        self._asked: str | None = None
+        """The event that the final now asked for is to be sent as."""
+
+        self._trigger = "model"
+        self._is_closing = False
+
+    async def run(self) -> None:
+        """Serve until either side has had enough."""
+        self._ear = await self._owner.speech.listen(self._wanted.audio_format, self._take)
+        self._put({"type": "Connected", "request_id": self._request_id, "sequence_id": self._next()})
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._send)
+                async for message in self._socket:
+                    if message.type is WSMsgType.BINARY:
+                        self._ear.push(message.data)
+                    elif message.type is WSMsgType.TEXT:
+                        self._control(message.data)
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._ear.aclose()
+            self._sending.close()
+            self._to_send.close()
+
+    def _control(self, text: str) -> None:
+        try:
+            message = msgspec.json.decode(text, type=dict[str, Any])
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            self._tell("Error", code="UNPARSABLE_CLIENT_MESSAGE", description=str(error))
+            return
+        kind = message.get("type")
+        if kind == "Configure":
+            self._configure(message)
+        elif kind == "ForceEndTurn":
+            if not self._is_started:
+                self._tell("Warning", code="FORCE_END_TURN_NO_ACTIVE_TURN", description="There is no turn.")
+            else:
+                self._trigger = "manual"
+                self._end()
+        elif kind == "CloseStream":
+            self._is_closing = True
+            self._event("Update")
+            self._sending.send_nowait(None)
+        else:
+            self._tell("Error", code="UNPARSABLE_CLIENT_MESSAGE", description=f"unknown type {kind!r}")
+
+    def _configure(self, message: dict[str, Any]) -> None:
+        thresholds = message.get("thresholds") or {}
+        try:
+            changed = replace(
+                self._wanted,
+                eot_threshold=float(thresholds.get("eot_threshold", self._wanted.eot_threshold)),
+                eager_eot_threshold=float(
+                    thresholds.get("eager_eot_threshold", self._wanted.eager_eot_threshold)
+                ),
+                eot_timeout_ms=float(thresholds.get("eot_timeout_ms", self._wanted.eot_timeout_ms)),
+            )
+            check_thresholds(changed)
+        except (TypeError, ValueError) as error:
+            self._tell("ConfigureFailure", code="INVALID_THRESHOLD", description=str(error))
+            return
+        self._wanted = changed
+        eager = changed.eager_eot_threshold
+        now = {
+            "eot_threshold": changed.eot_threshold,
+            "eager_eot_threshold": None if eager == float("inf") else eager,
+            "eot_timeout_ms": round(changed.eot_timeout_ms),
+        }
+        self._tell("ConfigureSuccess", thresholds=now, keyterms=message.get("keyterms", []))
+
+    def _take(self, heard: Began | Slice | HeardText) -> None:
+        if isinstance(heard, Began):
+            if self._is_eager:
+                self._is_eager = False
+                self._event("TurnResumed")
+            elif not self._is_started:
+                self._outgoing.arm(self._owner.faults.take(self._path, is_upgrade=False))
+        elif isinstance(heard, HeardText):
+            self._text(heard)
+        else:
+            self._slice(heard)
+
+    def _text(self, heard: HeardText) -> None:
+        text = self._owner.script.transcript or heard.text
+        if not heard.is_final:
+            self._open = text
+        else:
+            self._open = ""
+            if text:
+                self._frozen.append(text)
+        if self._transcript() and not self._is_started:
+            self._is_started = True
+            self._event("StartOfTurn")
+        if heard.is_final and self._asked is not None:
+            asked, self._asked = self._asked, None
+            if asked == "EndOfTurn":
+                self._close_turn()
+            elif self._is_started:
+                self._is_eager = True
+                self._event("EagerEndOfTurn")
+
+    def _slice(self, heard: Slice) -> None:
+        assert self._ear is not None
+        if heard.at_s - self._updated_at_s >= _UPDATE_S and not self._is_eager:
+            self._event("Update")
+        if not self._is_started or self._asked is not None:
+            return
+        if heard.silence_ms >= silence_for(self._wanted.eot_threshold):
+            self._trigger = "model"
+            self._end()
+        elif heard.silence_ms >= self._wanted.eot_timeout_ms:
+            self._trigger = "timeout"
+            self._end()
+        elif (
+            self._wanted.eager_eot_threshold < 1
+            and not self._is_eager
+            and self._ear.is_in_utterance
+            and heard.silence_ms >= silence_for(self._wanted.eager_eot_threshold)
+        ):
+            self._asked = "EagerEndOfTurn"
+            self._ear.finish()
+
+    def _end(self) -> None:
+        assert self._ear is not None
+        if self._ear.is_in_utterance:
+            self._asked = "EndOfTurn"
+            self._ear.finish()
+        elif self._asked is None:
+            self._close_turn()
+        else:
+            self._asked = "EndOfTurn"
+
+    def _close_turn(self) -> None:
+        if not self._is_started:
+            return
+        self._event("EndOfTurn", trigger=self._trigger)
+        assert self._ear is not None
+        self._turn += 1
+        self._turn_began_at_s = self._ear.heard_s
+        self._frozen.clear()
+        self._open = ""
+        self._is_started = self._is_eager = False
+
+    def _transcript(self) -> str:
+        return " ".join([*self._frozen, self._open] if self._open else self._frozen)
+
+    def _event(self, name: str, **fields: Any) -> None:
+        assert self._ear is not None
+        self._updated_at_s = self._ear.heard_s
+        text = self._transcript()
+        words = [
+            {"word": word["word"], "confidence": word["confidence"]}
+            for word in word_list(text, self._turn_began_at_s, self._ear.heard_s)
+        ]
+        self._tell(
+            "TurnInfo",
+            event=name,
+            turn_index=self._turn,
+            audio_window_start=round(self._turn_began_at_s, 3),
+            audio_window_end=round(self._ear.heard_s, 3),
+            transcript=text,
+            words=words,
+            end_of_turn_confidence=self._confidence(name),
+            **fields,
+        )
+
+    def _confidence(self, name: str) -> float:
+        if name == "EndOfTurn":
+            return max(self._wanted.eot_threshold, 0.8)
+        return self._wanted.eager_eot_threshold if name == "EagerEndOfTurn" else 0.1
+
+    def _tell(self, kind: str, **fields: Any) -> None:
+        self._put({"type": kind, "request_id": self._request_id, "sequence_id": self._next(), **fields})
+
+    def _next(self) -> int:
+        self._sequence += 1
+        return self._sequence - 1
+
+    def _put(self, message: dict[str, Any]) -> None:
+        self._sending.send_nowait(message)
+
+    async def _send(self) -> None:
+        async for message in self._to_send:
+            if message is None:
+                # Flux says goodbye with a close frame that has no code (1005).
+                await self._socket.send_frame(b"", WSMsgType.CLOSE)
+                raise Gone
+            if message.get("event") in ("EagerEndOfTurn", "EndOfTurn"):
+                await anyio.sleep(self._owner.script.transcript_ms / 1000)
+            await self._outgoing.send(msgspec.json.encode(message).decode())

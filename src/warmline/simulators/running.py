@@ -1,0 +1,136 @@
+"""All simulators at once: their ports, their certificate, and the network before them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from warmline.simulators.certificates import Authority
+from warmline.simulators.deepgram.simulator import DeepgramSimulator
+from warmline.simulators.dns import NameServer
+from warmline.simulators.elevenlabs.simulator import ElevenLabsSimulator
+from warmline.simulators.network import Network
+from warmline.simulators.openai.simulator import OpenAiSimulator
+from warmline.simulators.profiles import PROFILES, Profile
+from warmline.simulators.script import Script
+from warmline.simulators.simulator import Simulator
+from warmline.simulators.speech import Speech
+
+__all__ = ["KEY", "SUFFIX", "Running", "simulators_running"]
+
+KEY: Final = "simulated-key"
+"""Any key is accepted unless a script names one; this is the one that is shown."""
+
+SUFFIX: Final = "warmline.test"
+"""What the simulators' names end in; `test` is kept free for this by RFC 2606."""
+
+_KINDS: Final[tuple[type[Simulator], ...]] = (OpenAiSimulator, ElevenLabsSimulator, DeepgramSimulator)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where the simulators are."""
+
+    simulators: Mapping[str, Simulator]
+    ports: Mapping[str, int]
+    profile: Profile
+    certificate: Path
+    """The authority to trust, as PEM; gone when the simulators are."""
+
+    network: Network | None
+    """None where there is nothing between."""
+
+    names: NameServer | None
+
+    @property
+    def base_urls(self) -> dict[str, str]:
+        """Base URLs by provider, as its settings and its SDK take them."""
+        return {
+            name: f"https://{self._host(name)}:{port}{self.simulators[name].base_path}"
+            for name, port in self.ports.items()
+        }
+
+    @property
+    def local_urls(self) -> dict[str, str]:
+        """The same without a network between; for control from outside, and for SDKs."""
+        return {
+            name: f"https://localhost:{port}{self.simulators[name].base_path}"
+            for name, port in self.ports.items()
+        }
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What sets a warmline server to use them, by the settings' names."""
+        urls = self.base_urls
+        between = {
+            "lines.proxy": self.network.url if self.network else "",
+            "lines.dns_server": self.names.address if self.names else "",
+        }
+        return {
+            "lines.certificate": str(self.certificate),
+            **{name: value for name, value in between.items() if value},
+            **{f"{name}.base_urls": [url] for name, url in urls.items()},
+            **{f"{name}.api_key": KEY for name in urls},
+        }
+
+    def _host(self, name: str) -> str:
+        return f"{name}.{SUFFIX}" if self.names is not None else "localhost"
+
+
+@asynccontextmanager
+async def simulators_running(
+    *,
+    profile: Profile | None = None,
+    scripts: Mapping[str, Script] | None = None,
+    only: Sequence[str] = (),
+    ports: Mapping[str, int] | None = None,
+    host: str = "127.0.0.1",
+    sentences: Sequence[str] = (),
+    seed: int = 0,
+    has_network: bool = False,
+) -> AsyncIterator[Running]:
+    """Run simulators until the context is left, on the loop of the caller.
+
+    Args:
+        profile: The network; `loopback` by default.
+        scripts: Delays and words by provider.
+        only: Names of providers; all by default.
+        ports: Where each listens; a free one by default.
+        host: The address to listen on.
+        sentences: What people are likely to say.
+        seed: For what is random.
+        has_network: Whether to put the proxy and the name server between even where they cost nothing,
+            so that a link can be changed later.
+    """
+    chosen = profile or PROFILES["loopback"]
+    authority = Authority()
+    async with AsyncExitStack() as held:
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="warmline-simulators-")))
+        speech = await held.enter_async_context(Speech(sentences))
+        simulators = {
+            kind.name: kind((scripts or {}).get(kind.name) or Script(), speech, seed=seed)
+            for kind in _KINDS
+            if not only or kind.name in only
+        }
+        found = {}
+        for name, simulator in simulators.items():
+            runner = web.AppRunner(
+                simulator.application(), handler_cancellation=True, shutdown_timeout=0.2, access_log=None
+            )
+            await runner.setup()
+            held.push_async_callback(runner.cleanup)
+            context = authority.server_context("localhost", "127.0.0.1", f"{name}.{SUFFIX}", host)
+            await web.TCPSite(runner, host, (ports or {}).get(name, 0), ssl_context=context).start()
+            found[name] = int(runner.addresses[0][1])
+        network = names = None
+        if has_network or chosen.name != "loopback":
+            links = {port: chosen.link(name) for name, port in found.items()}
+            network = await held.enter_async_context(Network(links, seed=seed))
+            names = await held.enter_async_context(NameServer(SUFFIX, chosen.dns_ms))
+        yield Running(simulators, found, chosen, authority.write(folder), network, names)

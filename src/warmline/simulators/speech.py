@@ -1,0 +1,221 @@
+"""What the simulated providers hear and speak with: the recogniser and the voice of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import anyio
+
+from warmline.audio.conversion import Pcm16kDecoder
+from warmline.audio.speech_segments import SpeechBegan, SpeechSegmenter
+from warmline.core.formats import PCM_16K, AudioFormat
+from warmline.errors import ProviderError
+from warmline.interfaces.stt import SttStream, Transcript
+from warmline.interfaces.tts import SpokenWord
+from warmline.providers.offline.recogniser import OfflineRecogniser
+from warmline.providers.offline.voice import OfflineVoice
+from warmline.providers.offline.voice_activity import OfflineVoiceActivity
+
+__all__ = ["Began", "Ear", "HeardText", "Slice", "Speech", "Spoken"]
+
+_THRESHOLD: Final = 0.5
+_STOP_MS: Final = 32
+"""The shortest that the segmenter can take for an end; endpointing is the provider's own matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A text as audio, whole."""
+
+    audio: bytes
+    words: tuple[SpokenWord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """Speech began, so many seconds into the stream."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Another 32 ms were judged."""
+
+    at_s: float
+    """Seconds of the stream that were judged so far."""
+
+    silence_ms: int
+    """For how long nobody has spoken; 0 while somebody does, and -1 while nobody has yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardText:
+    """What was understood of the utterance so far; whole."""
+
+    utterance: int
+    text: str
+    is_final: bool
+
+
+OnHeard = Callable[[Began | Slice | HeardText], None]
+
+
+class Speech:
+    """Shared by all simulators of a process. Use as an async context manager.
+
+    The recogniser's processes are started with the first stream that listens.
+    """
+
+    def __init__(self, sentences: Sequence[str] = (), *, streams: int = 8) -> None:
+        """Prepare.
+
+        Args:
+            sentences: What people are likely to say; the recogniser knows their words best.
+            streams: How many may listen at once; each is a process of about 60 MB.
+        """
+        self.voice = OfflineVoice()
+        self.activity = OfflineVoiceActivity()
+        self._recogniser = OfflineRecogniser(sentences, spare_processes=0, max_processes=streams)
+        self._held = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Start the voice and the detector."""
+        await self._held.__aenter__()
+        await self._held.enter_async_context(self.activity)
+        await self._held.enter_async_context(self.voice)
+        await self._held.enter_async_context(self._recogniser)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._held.__aexit__(exc_type, exc, traceback)
+
+    async def spoken(self, text: str, audio_format: AudioFormat) -> Spoken:
+        """Return a text's audio and where its words lie."""
+        audio = bytearray()
+        words: list[SpokenWord] = []
+        async with self.voice.synthesise(text, audio_format) as chunks:
+            async for chunk in chunks:
+                audio += chunk.audio
+                words += chunk.words
+        return Spoken(bytes(audio), tuple(words))
+
+    async def transcribed(self, pcm: bytes) -> str:
+        """Return what is said in a recording of 16 kHz pcm16.
+
+        Raises:
+            ProviderUnavailable: the recogniser failed.
+        """
+        final: list[str] = []
+        problems: list[ProviderError] = []
+        done = anyio.Event()
+
+        def take(transcript: Transcript) -> None:
+            if transcript.is_final:
+                final.append(transcript.text)
+                done.set()
+
+        def fail(problem: ProviderError) -> None:
+            problems.append(problem)
+            done.set()
+
+        stream = await self._recogniser.open(take, fail)
+        try:
+            stream.begin_utterance(1)
+            stream.push(pcm)
+            stream.finish_utterance()
+            await done.wait()
+        finally:
+            await stream.aclose()
+        if problems:
+            raise problems[0]
+        return final[0]
+
+    async def listen(self, audio_format: AudioFormat, on_heard: OnHeard) -> Ear:
+        """Return an ear for one stream; it is the caller's to close."""
+        ear = Ear(self, audio_format, on_heard)
+        await ear.open(self._recogniser)
+        return ear
+
+
+class Ear:
+    """Listens to one stream of audio.
+
+    What changes here: the utterance in progress, in the detector's callback and in `finish`.
+    """
+
+    def __init__(self, speech: Speech, audio_format: AudioFormat, on_heard: OnHeard) -> None:
+        self._decoder = Pcm16kDecoder(audio_format)
+        self._on_heard = on_heard
+        self._segmenter = SpeechSegmenter(stop_ms=_STOP_MS)
+        self._vad = speech.activity.open(self._on_probability)
+        self._recogniser: SttStream | None = None
+        self._utterance = 0
+        self._is_open = False
+        self.heard_s = 0.0
+        """Seconds of audio that were judged."""
+
+        self.pushed_s = 0.0
+        """Seconds of audio that came."""
+
+        self.is_in_utterance = False
+        """Speech began whose final was not asked for."""
+
+    async def open(self, recogniser: OfflineRecogniser) -> None:
+        """Take a recogniser's process."""
+        self._recogniser = await recogniser.open(self._on_transcript, self._on_failure)
+        self._is_open = True
+
+    def push(self, audio: bytes) -> None:
+        """Take audio in the stream's format, in pieces of any length."""
+        pcm = self._decoder.convert(audio)
+        self.pushed_s += PCM_16K.duration_s(len(pcm))
+        if self._recogniser is not None:
+            self._recogniser.push(pcm)
+        self._vad.push(pcm)
+
+    def finish(self) -> None:
+        """End the utterance; its final follows."""
+        if self.is_in_utterance and self._recogniser is not None:
+            self.is_in_utterance = False
+            self._segmenter.reset()
+            self._recogniser.finish_utterance()
+
+    async def aclose(self) -> None:
+        """Hear no more."""
+        self._is_open = False
+        self._vad.close()
+        if self._recogniser is not None:
+            await self._recogniser.aclose()
+
+    def _on_probability(self, probability: float, end_sample: int) -> None:
+        self.heard_s = end_sample / PCM_16K.rate_hz
+        change = self._segmenter.update(probability, end_sample, _THRESHOLD)
+        if isinstance(change, SpeechBegan):
+            if not self.is_in_utterance and self._recogniser is not None:
+                self.is_in_utterance = True
+                self._utterance += 1
+                self._recogniser.begin_utterance(self._utterance)
+            self._on_heard(Began(change.start_sample / PCM_16K.rate_hz))
+        silence_ms = -1
+        if self._utterance:
+            samples = 0 if self._segmenter.is_speaking else self._segmenter.silence_samples
+            silence_ms = samples * 1000 // PCM_16K.rate_hz
+        self._on_heard(Slice(self.heard_s, silence_ms))
+
+    def _on_transcript(self, transcript: Transcript) -> None:
+        if self._is_open:
+            self._on_heard(HeardText(transcript.utterance, transcript.text, transcript.is_final))
+
+    def _on_failure(self, error: ProviderError) -> None:
+        if self._is_open:
+            self._on_heard(HeardText(self._utterance, "", is_final=True))
