@@ -1,7 +1,10 @@
 """The official SDKs over warm lines: nothing about them is changed but the client that they are given."""
 
 import json
+import os
+import re
 import sys
+from pathlib import Path
 
 import anyio
 import httpx
@@ -17,6 +20,7 @@ from warmline.pool import Lines
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio, pytest.mark.timeout(30)]
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "warm_openai.py"
 WORDS = ["We ", "open ", "at ", "nine."]
 
 
@@ -173,7 +177,9 @@ async def test_after_a_stream_that_was_left_the_next_request_finds_a_warm_line(
 async def test_a_refusal_is_retried_by_the_sdk_and_by_nobody_else(stand_in, gpt):
     """Twice refused, with the SDK's two retries: the third try is the last."""
     stand_in.refusals = 2
-    assert (await gpt.models.list()).data == []
+    raw = await gpt.models.with_raw_response.list()
+    assert raw.parse().data == []
+    assert raw.http_response.extensions["line_use"].reused
     assert len(stand_in.asked) == 3
     stand_in.refusals = 1
     with pytest.raises(openai.RateLimitError):
@@ -250,3 +256,15 @@ async def test_what_these_lines_cannot_carry_is_refused_clearly(far, lines, monk
         lines.httpx_client()
     with pytest.raises(PoolClosed, match="async with"):
         await Lines().endpoint("far", far.url)
+
+
+async def test_the_example_measures_cold_against_warm(stand_in, far, tmp_path):
+    """As a person would run it, in a process of its own."""
+    (tmp_path / "authority.pem").write_bytes(far.certificate)
+    for _ in range(100):
+        stand_in.more.release()
+    done = await anyio.run_process(
+        [sys.executable, EXAMPLE, "--rounds", "3", "--certificate", tmp_path / "authority.pem"],
+        env={**os.environ, "OPENAI_API_KEY": "good", "OPENAI_BASE_URL": f"{far.url}/v1"},
+    )
+    assert re.fullmatch(rb"first word: cold \d+ ms, warm \d+ ms \(medians of 3\)\s*", done.stdout)
