@@ -1,6 +1,5 @@
 """The official SDKs over warm lines: nothing about them is changed but the client that they are given."""
 
-import json
 import os
 import re
 import sys
@@ -11,79 +10,16 @@ import httpx
 import httpx2
 import openai
 import pytest
-from aiohttp import web
 from elevenlabs.client import AsyncElevenLabs
 
 from tests.pool.far_end import far_end
+from tests.pool.sdk_stand_in import WORDS, StandIn, sound
 from warmline.errors import ConfigError, PoolClosed
 from warmline.pool import Lines
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio, pytest.mark.timeout(30)]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "warm_openai.py"
-WORDS = ["We ", "open ", "at ", "nine."]
-
-
-def sound(word: str) -> bytes:
-    """As many bytes as the SDK hands on at a time."""
-    return word.encode().ljust(1024)
-
-
-class StandIn:
-    """OpenAI and ElevenLabs; each piece of a stream is sent when `more` says so."""
-
-    def __init__(self) -> None:
-        self.asked: list[web.Request] = []
-        self.refusals = 0
-        self.more = anyio.Semaphore(0)
-
-    @property
-    def routes(self):
-        return {
-            "/v1/models": self.models,
-            "/v1/chat/completions": self.completions,
-            "/v1/text-to-speech/{voice}/stream": self.speech,
-            "/v1/cut": self.cut,
-        }
-
-    async def models(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(request)
-        if self.refusals:
-            self.refusals -= 1
-            return web.json_response({"error": {}}, status=429, headers={"retry-after-ms": "20"})
-        response = web.json_response({"object": "list", "data": []}, headers={"x-place": "Malmö"})
-        response.enable_compression()
-        return response
-
-    async def completions(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(request)
-        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
-        await response.prepare(request)
-        for word in WORDS:
-            await self.more.acquire()
-            chunk = {"id": "1", "choices": [{"index": 0, "delta": {"content": word}}]}
-            await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
-        await response.write(b"data: [DONE]\n\n")
-        return response
-
-    async def speech(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(request)
-        response = web.StreamResponse(headers={"content-type": "audio/mpeg"})
-        await response.prepare(request)
-        for word in (await request.json())["text"].split():
-            await self.more.acquire()
-            await response.write(sound(word))
-        return response
-
-    async def cut(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        if "begun" in request.query:
-            await response.prepare(request)
-            await response.write(b"begun")
-            await anyio.sleep(0.05)
-        assert request.transport is not None
-        request.transport.abort()
-        return response
 
 
 @pytest.fixture

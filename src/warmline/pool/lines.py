@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
 
 import anyio
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import TaskGroup
 
 from warmline.core.clock import Clock, SystemClock
 from warmline.errors import ConfigError, PoolClosed
@@ -139,7 +139,9 @@ class Lines:
             wait_s=wait_s,
         )
         # In a task of its own, so that whoever asks may be in any task and under any deadline.
-        await self._tasks.start(self._keep_open, endpoint)
+        is_open = anyio.Event()
+        self._tasks.start_soon(self._keep_open, endpoint, is_open)
+        await is_open.wait()
         self._endpoints.extend((Address.of(url), endpoint) for url in urls)
         return endpoint
 
@@ -199,9 +201,9 @@ class Lines:
             "open others with `await lines.endpoint(name, base_url)`"
         )
 
-    async def _keep_open(self, endpoint: HttpEndpoint, *, task_status: TaskStatus[None]) -> None:
+    async def _keep_open(self, endpoint: HttpEndpoint, is_open: anyio.Event) -> None:
         # Shielded, so that its lines are closed in order even if the program is being cancelled.
         with anyio.CancelScope(shield=True):
             async with endpoint:
-                task_status.started()
+                is_open.set()
                 await self._closing.wait()
