@@ -40,7 +40,7 @@ async def test_a_program_that_is_cancelled_closes_its_lines(far, lines):
 
 async def test_a_programs_own_error_comes_out_as_it_is(far, lines):
     """Not inside a group."""
-    with pytest.raises(ValueError, match="mine"):
+    with pytest.raises(ValueError, match="mine"):  # noqa: PT012
         async with lines:
             await warm(lines, far)
             raise ValueError("mine")
