@@ -200,6 +200,12 @@ class Pool(Generic[LineT]):
         """Lines that are open, free or not."""
         return sum(shelved.line is not None for shelved in self._lines.values())
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the next caller waits until another is done; else for a line to be opened, at most."""
+        leased = sum(shelved.state is LineState.LEASED for shelved in self._lines.values())
+        return leased + len(self._waiters) >= self._policy.max_lines
+
     async def __aenter__(self) -> Self:
         """Begin to open lines; returns at once."""
         self._tasks = anyio.create_task_group()
