@@ -11,6 +11,7 @@ from typing import Final, Self
 import anyio
 
 from warmline.audio.conversion import Pcm16kDecoder
+from warmline.audio.silero import SLICE_SAMPLES
 from warmline.audio.speech_segments import SpeechBegan, SpeechSegmenter
 from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.errors import ProviderError
@@ -23,6 +24,8 @@ from warmline.providers.offline.voice_activity import OfflineVoiceActivity
 __all__ = ["Began", "Ear", "HeardText", "Slice", "Speech", "Spoken"]
 
 _THRESHOLD: Final = 0.5
+_SLICE_S: Final = SLICE_SAMPLES / PCM_16K.rate_hz
+_CATCH_UP_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ class Ear:
         """Audio that the recogniser gets when the detector has judged it, so that no beginning is lost."""
 
         self._judged_samples = 0
+        self._judged = anyio.Event()
         self._is_open = False
         self.heard_s = 0.0
         """Seconds of audio that were judged."""
@@ -184,6 +188,12 @@ class Ear:
         self._unjudged += pcm
         self._vad.push(pcm)
 
+    async def catch_up(self) -> None:
+        """Return when all audio that was pushed has been judged."""
+        with anyio.move_on_after(_CATCH_UP_S):
+            while self.pushed_s - self.heard_s >= _SLICE_S:
+                await self._judged.wait()
+
     def finish(self) -> None:
         """End the utterance; its final follows."""
         if self.is_in_utterance and self._recogniser is not None:
@@ -205,6 +215,8 @@ class Ear:
         if self._recogniser is not None:
             self._recogniser.push(bytes(self._unjudged[:size_bytes]))
         del self._unjudged[:size_bytes]
+        self._judged.set()
+        self._judged = anyio.Event()
         change = self._segmenter.update(probability, end_sample, _THRESHOLD)
         if isinstance(change, SpeechBegan):
             if not self.is_in_utterance and self._recogniser is not None:

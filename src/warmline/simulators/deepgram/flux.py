@@ -18,6 +18,7 @@ from warmline.simulators.speech import Began, Ear, HeardText, Slice
 __all__ = ["FluxStream", "silence_for"]
 
 _UPDATE_S: Final = 0.25
+_NO_TURN: Final = "FORCE_END_TURN_NO_ACTIVE_TURN"
 _SILENCE_SCALE_MS: Final = 216.0
 """Makes the default threshold of 0.7 fall 260 ms after speech, which is Deepgram's median."""
 
@@ -75,6 +76,7 @@ class FluxStream:
                     if message.type is WSMsgType.BINARY:
                         self._ear.push(message.data)
                     elif message.type is WSMsgType.TEXT:
+                        await self._ear.catch_up()
                         self._control(message.data)
                 tasks.cancel_scope.cancel()
         finally:
@@ -93,8 +95,9 @@ class FluxStream:
         if kind == "Configure":
             self._configure(message)
         elif kind == "ForceEndTurn":
-            if not self._is_started:
-                self._tell("Warning", code="FORCE_END_TURN_NO_ACTIVE_TURN", description="There is no turn.")
+            assert self._ear is not None
+            if not self._is_started and not self._ear.is_in_utterance and self._asked is None:
+                self._tell("Warning", code=_NO_TURN, description="There is no turn.")
             else:
                 self._trigger = "manual"
                 self._end()
@@ -193,6 +196,7 @@ class FluxStream:
 
     def _close_turn(self) -> None:
         if not self._is_started:
+            self._tell("Warning", code=_NO_TURN, description="There was nothing to be understood.")
             return
         self._event("EndOfTurn", trigger=self._trigger)
         assert self._ear is not None

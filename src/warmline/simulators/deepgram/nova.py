@@ -76,8 +76,10 @@ class NovaStream:
                     if message.type is WSMsgType.BINARY and message.data:
                         self._push(message.data)
                     elif message.type is WSMsgType.BINARY:
+                        await self._ear.catch_up()
                         self._close()
                     elif message.type is WSMsgType.TEXT:
+                        await self._ear.catch_up()
                         self._control(message.data)
                 tasks.cancel_scope.cancel()
         finally:

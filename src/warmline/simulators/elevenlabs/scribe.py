@@ -95,6 +95,7 @@ class Scribe:
                         sending.send_nowait({"message_type": "input_error", "error": str(error)})
                         continue
                     if given.get("commit"):
+                        await ear.catch_up()
                         ear.finish()
                 tasks.cancel_scope.cancel()
         finally:
