@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -34,7 +35,7 @@ _NO_TURN: Final = "FORCE_END_TURN_NO_ACTIVE_TURN"
 class FluxStream(DeepgramStream):
     """An `SttStream`. Turns of Flux that end within one utterance of ours are put together.
 
-    What changes here: the turns' texts since the utterance began, and what is waited for.
+    What changes here: the turns' texts since the last ForceEndTurn; those that were not answered yet.
     """
 
     on_message: OnFluxMessage | None = None
@@ -44,7 +45,7 @@ class FluxStream(DeepgramStream):
         """Begin with nothing heard."""
         self._ended: list[str] = []
         self._turn = ""
-        self._finishing: int | None = None
+        self._asked: deque[int | None] = deque()
         self._asked_at_s = 0.0
         self._heard_at_s = self.clock.now_s()
         self._is_forced = False
@@ -64,8 +65,8 @@ class FluxStream(DeepgramStream):
         now_s = self.clock.now_s()
         if now_s - self.pushed_at_s >= _GAP_S:
             self.send_audio(silence(self.audio_format, self.look_s))
-        if self._asked_at_s and now_s - self._asked_at_s > _FORCED_S:
-            self._settle()
+        if self._asked and now_s - self._asked_at_s > _FORCED_S:
+            self._answered()
         if now_s - self._heard_at_s > _MUTE_S:
             if self._is_forced:
                 self.fail(f"it has said nothing for {now_s - self._heard_at_s:.0f} s")
@@ -75,30 +76,27 @@ class FluxStream(DeepgramStream):
 
     def begin_utterance(self, utterance: int) -> None:
         """Give what is recognised from now on to this utterance."""
-        if self._asked_at_s:
-            self._settle()
         self.utterance = utterance
-        self._ended = []
+        if not self._asked:
+            self._forget()
 
     def finish_utterance(self) -> None:
         """End the turn now; its text is the final."""
         if self.utterance is not None:
-            self._finishing, self.utterance = self.utterance, None
-            self._force()
+            self._force(self.utterance)
 
     def discard_utterance(self) -> None:
-        """Drop the utterance."""
+        """Drop the utterance; what is still said of it is passed over."""
         if self.utterance is not None:
-            self.utterance = None
-            self._force()
+            self._force(None)
 
     def received(self, payload: bytes) -> None:
         """Take an event."""
         message = decode_flux(payload)
         self._heard_at_s = self.clock.now_s()
         self._is_forced = False
-        if message == _NO_TURN and self._asked_at_s:
-            self._settle()
+        if message == _NO_TURN and self._asked:
+            self._answered()
         if not isinstance(message, FluxMessage):
             return
         if self.on_message is not None:
@@ -108,26 +106,29 @@ class FluxStream(DeepgramStream):
             if message.text:
                 self._ended.append(message.text)
             self._turn = ""
-            if self._asked_at_s:
-                self._settle()
-        elif self.utterance is not None and self._text():
+            if self._asked and message.was_forced:
+                self._answered()
+        elif self.utterance is not None and not self._asked and self._text():
             self.tell(self.utterance, self._text(), is_final=False)
 
-    def _force(self) -> None:
+    def _force(self, utterance: int | None) -> None:
+        self.utterance = None
+        self._asked.append(utterance)
         self._asked_at_s = self.clock.now_s()
         self.send_audio(bytes(self._piece))
         self._piece.clear()
         self.send(FORCE_END_TURN)
 
-    def _settle(self) -> None:
-        """Hand out the final that was asked for, with what is known of it."""
-        finishing, self._finishing = self._finishing, None
-        text = self._text()
-        self._asked_at_s = 0.0
+    def _answered(self) -> None:
+        """What came up to here belongs to the oldest ForceEndTurn."""
+        utterance, text = self._asked.popleft(), self._text()
+        self._forget()
+        if utterance is not None:
+            self.tell(utterance, text, is_final=True)
+
+    def _forget(self) -> None:
         self._ended = []
         self._turn = ""
-        if finishing is not None:
-            self.tell(finishing, text, is_final=True)
 
     def _text(self) -> str:
         return " ".join(filter(None, [*self._ended, self._turn]))

@@ -178,6 +178,9 @@ class FluxMessage:
     confidence: float = 0.0
     """That the turn is over."""
 
+    was_forced: bool = False
+    """It is over because we said so."""
+
 
 class _Alternative(msgspec.Struct):
     transcript: str = ""
@@ -207,6 +210,7 @@ class _Flux(msgspec.Struct):
     turn_index: int = 0
     transcript: str = ""
     end_of_turn_confidence: float = 0.0
+    trigger: str = "manual"
     code: str = ""
     description: str = ""
 
@@ -271,7 +275,13 @@ def decode_flux(payload: bytes) -> FluxMessage | str | None:
     event = _EVENTS.get(found.event) if found.type == "TurnInfo" else None
     if event is None:
         return None
-    return FluxMessage(event, found.turn_index, found.transcript, found.end_of_turn_confidence)
+    return FluxMessage(
+        event,
+        found.turn_index,
+        found.transcript,
+        found.end_of_turn_confidence,
+        was_forced=event is FluxEvent.END_OF_TURN and found.trigger == "manual",
+    )
 
 
 def recording_text(body: bytes) -> str:
