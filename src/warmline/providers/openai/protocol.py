@@ -10,8 +10,8 @@ import msgspec
 from warmline.errors import ProviderUnavailable, RemoteProtocolError
 from warmline.interfaces.llm import LlmRequest, Message, Role
 from warmline.pool.http import HttpRequest
+from warmline.pool.sse import EventStream
 from warmline.providers.openai.failures import PROVIDER, ErrorBody, stream_failure
-from warmline.providers.openai.sse import EventStream
 
 __all__ = ["MODELS", "ChatSettings", "ChatStream", "Usage", "chat_request"]
 
