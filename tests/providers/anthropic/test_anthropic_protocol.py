@@ -36,7 +36,7 @@ PING = 'event: ping\r\ndata: {"type": "ping"}\r\n\r\nevent: novelty\ndata: {"typ
 STREAM = (PING + "".join(f"event: {json.loads(data)['type']}\ndata: {data}\n\n" for data in EVENTS)).encode()
 
 
-def body_of(messages, instructions="", **settings) -> dict:
+def body_of(messages, instructions="", **settings):
     return json.loads(
         messages_request(LlmRequest(messages, instructions), MessagesSettings("m", **settings)).body
     )
