@@ -36,6 +36,6 @@ def problem(status: int, kind: str, text: str) -> web.Response:
 def refusal(kind: FaultKind, retry_after: str = "") -> web.Response:
     """Return the answer to a refused request."""
     response = problem(*_REFUSALS.get(kind, (500, "api_error", "Internal server error")))
-    if response.status == 429:
+    if response.status == 429 or retry_after:
         response.headers["retry-after"] = retry_after or "0.05"
     return response
