@@ -15,11 +15,8 @@ from warmline.simulators.script import Script
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
 SCRIPT = Script(first_token_ms=1, token_ms=0, reply="You asked: {question}", key=KEY)
-ASKING = {
-    "model": "claude-haiku-5-5",
-    "max_tokens": 100,
-    "messages": [{"role": "user", "content": "When are you open?"}],
-}
+QUESTION = {"role": "user", "content": "When are you open?"}
+ASKING = {"model": "claude-haiku-5-5", "max_tokens": 100, "messages": [QUESTION]}
 ANSWER = "You asked: When are you open?"
 
 
@@ -137,7 +134,7 @@ async def test_each_refusal_is_the_sdks_own_error(client, kind, error, named):
         ),
         ({"messages": [{"role": "user", "content": " "}]}, anthropic.BadRequestError, "non-empty"),
         (
-            {"messages": [*ASKING["messages"], {"role": "assistant", "content": "We"}]},
+            {"messages": [QUESTION, {"role": "assistant", "content": "We"}]},
             anthropic.BadRequestError,
             "prefill",
         ),
