@@ -159,4 +159,3 @@ async def test_an_interrupted_answer_costs_its_line_and_the_next_one_has_another
                     break
         assert await answer(llm, uses.append) == ANSWER
     assert uses[0].line_id != uses[1].line_id
-    assert uses[1].reused
