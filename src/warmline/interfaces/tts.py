@@ -64,6 +64,10 @@ class Voice(Protocol):
 class TextToSpeech(Protocol):
     """A synthesiser that serves many sessions."""
 
-    def open(self) -> Voice:
-        """Return a session's voice, at once; what it needs is got ready behind the scenes."""
+    def open(self, audio_format: AudioFormat | None = None) -> Voice:
+        """Return a session's voice, at once; what it needs is got ready behind the scenes.
+
+        Args:
+            audio_format: What it will be asked for as a rule; None if that is not known yet.
+        """
         ...

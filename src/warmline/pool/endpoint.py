@@ -101,7 +101,7 @@ class HttpEndpoint:
             headers: Sent with every request; the key is among them.
             probe: A request that costs nothing; it keeps lines alive, and measures.
             retry: For requests that may be sent twice.
-            wait_s: How long a request waits for a line, in seconds.
+            wait_s: How long a request waits for a line, in seconds, unless it says otherwise.
         """
         if not base_urls:
             raise ValueError(f"{name} has no base URL")
@@ -163,7 +163,12 @@ class HttpEndpoint:
 
     @asynccontextmanager
     async def request(
-        self, request: HttpRequest, *, first_result_s: float = 30.0, on_line: OnLine | None = None
+        self,
+        request: HttpRequest,
+        *,
+        first_result_s: float = 30.0,
+        wait_s: float | None = None,
+        on_line: OnLine | None = None,
     ) -> AsyncIterator[HttpResponse]:
         """Send a request on a warm line and return its response when its headers are there.
 
@@ -173,20 +178,27 @@ class HttpEndpoint:
         Args:
             request: What to ask.
             first_result_s: How long the headers may take, for each try.
+            wait_s: How long each try waits for a line; the endpoint's by default.
             on_line: Told of each line that is used.
 
         Raises:
             PoolError: no line could be had, or the connection was lost before the headers came.
         """
         async with AsyncExitStack() as held:
-            response = await self._ask(request, held, first_result_s, on_line)
+            limit_s = self._wait_s if wait_s is None else wait_s
+            response = await self._ask(request, held, first_result_s, limit_s, on_line)
             try:
                 yield response
             finally:
                 response.abandon()
 
     async def _ask(
-        self, request: HttpRequest, held: AsyncExitStack, first_result_s: float, on_line: OnLine | None
+        self,
+        request: HttpRequest,
+        held: AsyncExitStack,
+        first_result_s: float,
+        wait_s: float,
+        on_line: OnLine | None,
     ) -> _Response:
         """Try until there is an answer to give; `held` keeps its line."""
         attempt = 0
@@ -199,7 +211,7 @@ class HttpEndpoint:
                 problem: PoolError | None = None
                 try:
                     line = await trying.enter_async_context(
-                        site.pool.lease(wait_s=self._wait_s, on_line=uses.append)
+                        site.pool.lease(wait_s=wait_s, on_line=uses.append)
                     )
                     if on_line is not None:
                         on_line(uses[0])

@@ -29,6 +29,9 @@ _CLOSE_S: Final = 2.0
 _KEEP_ALIVE_S: Final = 5.0
 """A line that does not answer for so long is of no use."""
 
+_STANDS_S: Final = 2.0
+"""A line that is dropped sooner, before anybody had it, counts as one that could not be opened."""
+
 _SELDOM_S: Final = 3600.0
 """When to look again where only an event can change anything."""
 
@@ -165,6 +168,7 @@ class Pool(Generic[LineT]):
         self._changed = anyio.Event()
         self._tasks: TaskGroup | None = None
         self._is_open = False
+        self._was_stillborn = False
 
     def __repr__(self) -> str:
         states = [shelved.state for shelved in self._lines.values()]
@@ -195,6 +199,12 @@ class Pool(Generic[LineT]):
     def open_count(self) -> int:
         """Lines that are open, free or not."""
         return sum(shelved.line is not None for shelved in self._lines.values())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next caller waits until another is done; else for a line to be opened, at most."""
+        leased = sum(shelved.state is LineState.LEASED for shelved in self._lines.values())
+        return leased + len(self._waiters) >= self._policy.max_lines
 
     async def __aenter__(self) -> Self:
         """Begin to open lines; returns at once."""
@@ -327,9 +337,14 @@ class Pool(Generic[LineT]):
 
     def _lost(self, shelved: _Shelved[LineT]) -> None:
         """The far end dropped a line: the next is opened at once."""
-        if shelved.state in (LineState.IDLE, LineState.LEASED, LineState.DRAINING):
-            self._move(shelved, LineEvent.LOST)
-            self._carry_out()
+        if shelved.state not in (LineState.IDLE, LineState.LEASED, LineState.DRAINING):
+            return
+        now_s = self._clock.now_s()
+        if shelved.state is LineState.IDLE and now_s - shelved.opened_at_s < _STANDS_S:
+            self._was_stillborn = True
+            self.breaker.failed(now_s)
+        self._move(shelved, LineEvent.LOST)
+        self._carry_out()
 
     def _move(self, shelved: _Shelved[LineT], event: LineEvent) -> None:
         shelved.state = next_state(shelved.state, event)
@@ -341,6 +356,9 @@ class Pool(Generic[LineT]):
         if not self._is_open:
             return
         now_s = self._clock.now_s()
+        if self._was_stillborn and self._has_line_that_stands(now_s):
+            self._was_stillborn = False
+            self.breaker.succeeded()
         wanted = plan(
             [shelved.view() for shelved in self._lines.values()],
             waiting=len(self._waiters),
@@ -367,6 +385,12 @@ class Pool(Generic[LineT]):
             self._next_at_s = min(self._next_at_s, now_s + self.breaker.pause_s(now_s) + 0.001)
         self._changed.set()
         self._changed = anyio.Event()
+
+    def _has_line_that_stands(self, now_s: float) -> bool:
+        return any(
+            shelved.line is not None and now_s - shelved.opened_at_s >= _STANDS_S
+            for shelved in self._lines.values()
+        )
 
     def _begin_open(self) -> None:
         self._numbers += 1
@@ -402,7 +426,8 @@ class Pool(Generic[LineT]):
         except PoolError as error:
             self._open_failed(shelved, error)
             return
-        self.breaker.succeeded()
+        if not self._was_stillborn:
+            self.breaker.succeeded()
         self.problem = None
         self.opened_count += 1
         shelved.line = line

@@ -228,7 +228,7 @@ class SocketEndpoint:
     def __init__(
         self,
         name: str,
-        url: str,
+        url: str | Callable[[], str],
         dialler: Dialler,
         policy: ShelfPolicy,
         clock: Clock,
@@ -240,7 +240,7 @@ class SocketEndpoint:
 
         Args:
             name: For people and timelines, such as `elevenlabs`.
-            url: `wss://` with its path and query.
+            url: `wss://` with its path and query, or what returns it for each line that is opened.
             dialler: Opens connections.
             policy: How many lines; a socket is lent for a call, so `warm_target` is beyond those in use.
             clock: The process's.
@@ -249,7 +249,6 @@ class SocketEndpoint:
         """
         self.name = name
         self._url = url
-        self._address = Address.of(url)
         self._dialler = dialler
         self._clock = clock
         self._headers = dict(headers or {})
@@ -292,14 +291,16 @@ class SocketEndpoint:
 
     async def _open(self, on_lost: OnLost) -> WebSocketLine:
         line = WebSocketLine(self.name, self._keep_alive, self._clock, on_lost)
-        sock, cost = await self._dialler.connect(self._address)
+        url = self._url if isinstance(self._url, str) else self._url()
+        address = Address.of(url)
+        sock, cost = await self._dialler.connect(address)
         connected_at_s = self._clock.now_s()
-        context = self._dialler.tls if self._address.is_tls else None
-        settings: dict[str, Any] = {"server_hostname": self._address.host} if self._address.is_tls else {}
+        context = self._dialler.tls if address.is_tls else None
+        settings: dict[str, Any] = {"server_hostname": address.host} if address.is_tls else {}
         try:
             transport, _ = await picows.ws_connect(
                 lambda: _Listener(line),
-                self._url,
+                url,
                 ssl_context=context,
                 socket_factory=lambda _: sock,
                 websocket_handshake_timeout=self._dialler.connect_s,
@@ -314,9 +315,7 @@ class SocketEndpoint:
         except picows.WSHandshakeError as error:
             raise _refusal(self.name, error) from error
         except (OSError, ssl.CertificateError, picows.WSError) as error:
-            raise OpenFailed(
-                f"opening a socket to {self._address.authority}: {error or 'no answer'}"
-            ) from error
+            raise OpenFailed(f"opening a socket to {address.authority}: {error or 'no answer'}") from error
         finally:
             if line.transport is None:
                 sock.close()

@@ -12,16 +12,12 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from warmline.core.clock import SystemClock
 from warmline.errors import ConfigError, InputError, ProviderError
 from warmline.interfaces.channel import TurnSettings
 from warmline.interfaces.llm import LanguageModel
 from warmline.knowledge.index import Index, OnProgress, Progress, build_index
 from warmline.knowledge.sample_library import EXAMPLE_QUESTIONS, SAMPLE_FOLDER
-from warmline.pool.dialling import Dialler, ssl_context
-from warmline.pool.endpoint import HttpEndpoint
-from warmline.pool.resolver import Resolver
-from warmline.pool.shelf import ShelfPolicy
+from warmline.pool.lines import Lines
 from warmline.providers.offline.quoting import QuotingAnswerer
 from warmline.providers.offline.recogniser import OfflineRecogniser
 from warmline.providers.offline.voice import OfflineVoice
@@ -149,36 +145,27 @@ async def _language_model(settings: Settings, knowledge: Knowledge) -> AsyncIter
         return
     if not table.api_key and not is_elsewhere:
         raise ConfigError('answering by OpenAI (providers.llm = "openai"): set OPENAI_API_KEY')
-    clock = SystemClock()
-    lines = settings.lines
-    resolver = Resolver(clock, life_s=lines.dns_s)
-    certificate = str(lines.certificate) if lines.certificate else None
-    dialler = Dialler(
-        resolver, clock, tls=ssl_context(certificate), proxy=lines.proxy or None, connect_s=lines.connect_s
-    )
-    endpoint = HttpEndpoint(
-        "openai",
-        table.base_urls,
-        dialler,
-        ShelfPolicy(
-            warm_target=lines.llm_warm,
-            max_lines=lines.llm_connections,
-            idle_limit_s=lines.llm_idle_s,
-            renew_margin_s=lines.llm_idle_s / 10,
-            keep_alive_s=lines.llm_idle_s * 2 / 3,
-        ),
-        clock,
-        headers=openai_headers(
-            table.api_key.reveal() if table.api_key else "", table.organization, table.project
-        ),
-        probe=MODELS,
-    )
-    chat = OpenAiChat(
-        endpoint,
-        ChatSettings(table.model, table.reasoning_effort, table.max_tokens, is_openai=not is_elsewhere),
-    )
-    async with anyio.create_task_group() as tasks, endpoint:
-        tasks.start_soon(resolver.run)
+    async with Lines(
+        certificate=settings.lines.certificate,
+        proxy=settings.lines.proxy or None,
+        connect_s=settings.lines.connect_s,
+        dns_s=settings.lines.dns_s,
+    ) as lines:
+        endpoint = await lines.endpoint(
+            "openai",
+            table.base_urls,
+            warm=settings.lines.llm_warm,
+            max_lines=settings.lines.llm_connections,
+            idle_s=settings.lines.llm_idle_s,
+            headers=openai_headers(
+                table.api_key.reveal() if table.api_key else "", table.organization, table.project
+            ),
+            probe=MODELS,
+        )
+        chat = OpenAiChat(
+            endpoint,
+            ChatSettings(table.model, table.reasoning_effort, table.max_tokens, is_openai=not is_elsewhere),
+        )
         problem = f"asking {table.model}: no answer within {_CHECK_S:g} s; see openai.base_urls"
         try:
             with anyio.move_on_after(_CHECK_S):
@@ -189,7 +176,6 @@ async def _language_model(settings: Settings, knowledge: Knowledge) -> AsyncIter
         if problem:
             _log.warning("provider.not_ready", extra={"provider": "openai", "problem": problem})
         yield _Model(chat, f"{table.model} at {urlsplit(table.base_urls[0]).hostname}", problem)
-        tasks.cancel_scope.cancel()
 
 
 def session_settings(settings: Settings) -> SessionSettings:

@@ -37,7 +37,7 @@ class Answering:
     def __init__(self, stage: Stage, providers: Providers, on_first_audio: Callable[[Reply], None]) -> None:
         self._stage = stage
         self._providers = providers
-        self._voice = providers.tts.open()
+        self._voice = providers.tts.open(stage.channel.output_format)
         self._speaker = Speaker(
             self._voice, stage.channel, stage.clock, stage.settings.playout_lead_s, on_first_audio
         )

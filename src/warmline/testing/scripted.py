@@ -225,8 +225,9 @@ class ScriptedVoice:
     spoken: list[str] = field(default_factory=list)
     cancelled: int = 0
 
-    def open(self) -> ClauseVoice:
+    def open(self, audio_format: AudioFormat | None = None) -> ClauseVoice:
         """Return a session's voice; all follow this script."""
+        del audio_format
         return ClauseVoice(self)
 
     @asynccontextmanager

@@ -178,8 +178,9 @@ class OfflineVoice:
         """The process that speaks, or None while it is being started."""
         return None if self._child is None else self._child.pid
 
-    def open(self) -> ClauseVoice:
-        """Return a session's voice; all of them share the process."""
+    def open(self, audio_format: AudioFormat | None = None) -> ClauseVoice:
+        """Return a session's voice; all of them share the process, whatever the format."""
+        del audio_format
         return ClauseVoice(self)
 
     @asynccontextmanager

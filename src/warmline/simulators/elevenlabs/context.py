@@ -33,6 +33,9 @@ class Context:
         self._text = ""
         self._send, self._receive = anyio.create_memory_object_stream[tuple[str, float]](float("inf"))
         self.has_text = False
+        self.has_words = False
+        """More than the blank that a context is opened with."""
+
         self.is_speaking = False
         self.is_abandoned = False
         self.is_done = anyio.Event()
@@ -43,6 +46,7 @@ class Context:
     def add(self, text: str, *, is_auto: bool) -> None:
         """Take more text; begin to speak if there is enough of it."""
         self.has_text = True
+        self.has_words = self.has_words or bool(text.strip())
         self._text += text
         if is_auto:
             ends = [found.end() for found in _PHRASE_END.finditer(self._text)]

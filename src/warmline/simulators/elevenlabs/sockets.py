@@ -15,7 +15,7 @@ from warmline.core.clock import SystemClock
 from warmline.simulators.elevenlabs.context import Context
 from warmline.simulators.elevenlabs.errors import socket_error
 from warmline.simulators.elevenlabs.synthesis import OutputFormat, output_format, synthesise
-from warmline.simulators.faults import FaultQueue
+from warmline.simulators.faults import Fault, FaultQueue
 from warmline.simulators.outgoing import Gone, SocketOutgoing
 from warmline.simulators.script import Script
 from warmline.simulators.simulator import fault_of
@@ -131,13 +131,14 @@ class _Session:
         self.is_over = False
         """The client asked for the end, and everything was said."""
 
-    def fault_for(self, text: str) -> Any:
-        """Return the fault that meets the context a message opens; None if it opens none."""
+    def fault_for(self, text: str) -> Fault | None:
+        """Return the fault that meets the reply whose first words a message has; None if it has none."""
         try:
-            name = self._name(msgspec.json.decode(text))
-        except (msgspec.DecodeError, AttributeError):
+            message = msgspec.json.decode(text, type=dict[str, Any])
+        except (msgspec.DecodeError, msgspec.ValidationError):
             return None
-        if name in self._contexts:
+        context = self._contexts.get(self._name(message))
+        if not str(message.get("text") or "").strip() or (context is not None and context.has_words):
             return None
         return self._owner.faults.take(self._path, is_upgrade=False)
 
