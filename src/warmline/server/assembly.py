@@ -29,7 +29,7 @@ from warmline.providers.offline.voice_activity import OfflineVoiceActivity
 from warmline.providers.openai.chat import OpenAiChat, openai_headers
 from warmline.providers.openai.protocol import MODELS, ChatSettings
 from warmline.server.plugins import open_plugin
-from warmline.server.settings import OpenAiTable, Settings
+from warmline.server.settings import AnthropicTable, OpenAiTable, Settings
 from warmline.session.settings import Providers, SessionSettings
 
 __all__ = ["RECOGNISER_NOTE", "Knowledge", "load_knowledge", "open_providers", "session_settings"]
@@ -186,7 +186,7 @@ def _chosen_model(settings: Settings) -> str:
 @asynccontextmanager
 async def _anthropic(settings: Settings) -> AsyncIterator[_Model]:
     table = settings.anthropic
-    if not table.api_key:
+    if not table.api_key and table.base_urls == AnthropicTable().base_urls:
         raise ConfigError('answering by Anthropic (providers.llm = "anthropic"): set ANTHROPIC_API_KEY')
     async with _lines(settings) as lines:
         endpoint = await lines.endpoint(
@@ -195,7 +195,7 @@ async def _anthropic(settings: Settings) -> AsyncIterator[_Model]:
             warm=settings.lines.llm_warm,
             max_lines=settings.lines.llm_connections,
             idle_s=settings.lines.llm_idle_s,
-            headers=anthropic_headers(table.api_key.reveal()),
+            headers=anthropic_headers(table.api_key.reveal() if table.api_key else ""),
             probe=ANTHROPIC_MODELS,
             retry=RETRY,
         )

@@ -61,7 +61,8 @@ async def open_plugin(
 def _load(entry: EntryPoint) -> ProviderFactory:
     try:
         factory = entry.load()
-    except Exception as error:  # noqa: BLE001 - another's package may fail at anything
+    # Another's package may fail at anything.
+    except Exception as error:
         raise ConfigError(
             f"{_in_words(entry)} cannot be imported: {type(error).__name__}: {error}; "
             "install what it needs, or ask its maintainers"
@@ -95,4 +96,4 @@ def _in_words(entry: EntryPoint) -> str:
 
 
 def _kind(thing: object) -> str:
-    return f"a {type(thing).__name__}"
+    return f"an object of type {type(thing).__name__}"
