@@ -153,11 +153,11 @@ async def test_a_provider_is_told_its_settings_and_secrets_and_is_closed(plugin)
         ("def open_it(settings): ...", "is no function of settings and lines: too many"),
         (
             "def open_it(settings, lines): return 1",
-            "gave an object of type int, which is no async context manager",
+            "an object of type int, which is no async",
         ),
         (
             SHOWING.replace("def stream", "def streams"),
-            r"yielded an object of type Model, which has no method stream\(\)",
+            r"type Model, which has no method stream\(\)",
         ),
     ],
 )

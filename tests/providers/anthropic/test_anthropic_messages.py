@@ -17,6 +17,8 @@ from warmline.pool.resolver import Resolver
 from warmline.pool.shelf import ShelfPolicy
 from warmline.providers.anthropic.messages import RETRY, AnthropicMessages, anthropic_headers
 from warmline.providers.anthropic.protocol import MODELS, MessagesSettings
+from warmline.server.assembly import load_knowledge, open_providers
+from warmline.server.settings import AnthropicTable, Secret, Settings
 from warmline.simulators.faults import Fault, FaultKind
 from warmline.simulators.running import KEY, Running, simulators_running
 from warmline.simulators.script import Script
@@ -146,6 +148,22 @@ async def test_an_answer_that_breaks_off_is_an_error_after_what_came(running, fa
                 async for piece in text:
                     got.append(piece)  # noqa: PERF401
     assert ANSWER.startswith("".join(got))
+
+
+@pytest.mark.parametrize(("key", "problem"), [(KEY, ""), ("wrong-key", "set ANTHROPIC_API_KEY")])
+async def test_a_server_with_a_key_for_it_answers_by_it_and_knows_whether_it_is_accepted(
+    running, key, problem
+):
+    """Nothing else has to be set; a key that is refused is shown before anybody speaks."""
+    url = running.local_urls["anthropic"]
+    settings = Settings(
+        anthropic=AnthropicTable(api_key=Secret(key), base_urls=(url,)),
+        lines=replace(Settings().lines, certificate=running.certificate),
+    )
+    async with open_providers(settings, await load_knowledge(settings)) as providers:
+        assert providers.answers_by == "claude-haiku-5-5 at localhost"
+        assert problem in providers.problem
+        assert bool(providers.problem) == bool(problem)
 
 
 async def test_an_interrupted_answer_costs_its_line_and_the_next_one_has_another(running, faults):
