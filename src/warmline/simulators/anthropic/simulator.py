@@ -22,6 +22,7 @@ __all__ = ["AnthropicSimulator"]
 
 _MODELS: Final = ("claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-4-5")
 _INVALID: Final = "invalid_request_error"
+_REQUIRED: Final = {"model": str, "max_tokens": int, "messages": list}
 
 
 class AnthropicSimulator(Simulator):
@@ -137,9 +138,9 @@ def _what_is_wrong(request: web.Request, body: dict[str, Any]) -> str:
     """Return why a request for a message is refused; empty if it is not."""
     if not request.headers.get("anthropic-version"):
         return "anthropic-version: header is required"
-    missing = [name for name in ("model", "max_tokens", "messages") if not body.get(name)]
-    if missing:
-        return f"{missing[0]}: Field required"
+    for name, kind in _REQUIRED.items():
+        if not body.get(name) or not isinstance(body[name], kind):
+            return f"{name}: Field required"
     messages = body["messages"]
     if messages[0].get("role") != "user":
         return 'messages: first message must use the "user" role'
