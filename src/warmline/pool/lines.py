@@ -18,7 +18,7 @@ from warmline.pool.dialling import Address, Dialler, ssl_context
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.http import HttpRequest
 from warmline.pool.httpx_transport import make_transport
-from warmline.pool.resolver import Resolver
+from warmline.pool.resolver import Resolver, lookup_at, system_lookup
 from warmline.pool.retrying import RetryPolicy
 from warmline.pool.shelf import ShelfPolicy
 
@@ -48,6 +48,7 @@ class Lines:
         proxy: str | None = None,
         connect_s: float = 10.0,
         dns_s: float = 300.0,
+        dns_server: str | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Prepare; certificates are read here, nothing is opened.
@@ -57,12 +58,24 @@ class Lines:
             proxy: An HTTP proxy to go through by CONNECT, such as `http://10.0.0.1:3128`.
             connect_s: How long each of TCP and TLS may take.
             dns_s: How long an address is used before it is looked up again.
+            dns_server: Who is asked for addresses, such as `10.0.0.2:53`; the operating system by
+                default, or the proxy where there is one.
             clock: The process's; the system's by default.
         """
-        self._clock = clock or SystemClock()
-        self._resolver = Resolver(self._clock, life_s=dns_s)
+        self.clock = clock or SystemClock()
+        lookup = lookup_at(dns_server) if dns_server else system_lookup
+        self._resolver = Resolver(self.clock, lookup, life_s=dns_s)
         tls = ssl_context(fspath(certificate) if certificate is not None else None)
-        self._dialler = Dialler(self._resolver, self._clock, tls=tls, proxy=proxy, connect_s=connect_s)
+        self.dialler = Dialler(
+            self._resolver,
+            self.clock,
+            tls=tls,
+            proxy=proxy,
+            connect_s=connect_s,
+            proxy_resolves=dns_server is None,
+        )
+        """Opens connections, for endpoints that are made by others."""
+
         self._endpoints: list[tuple[Address, HttpEndpoint]] = []
         self._tasks: TaskGroup | None = None
         self._closing = anyio.Event()
@@ -130,9 +143,9 @@ class Lines:
         endpoint = HttpEndpoint(
             name,
             urls,
-            self._dialler,
+            self.dialler,
             policy,
-            self._clock,
+            self.clock,
             headers=headers,
             probe=probe,
             retry=retry,

@@ -341,10 +341,14 @@ class Pool(Generic[LineT]):
             return
         now_s = self._clock.now_s()
         if shelved.state is LineState.IDLE and now_s - shelved.opened_at_s < _STANDS_S:
-            self._was_stillborn = True
-            self.breaker.failed(now_s)
+            self._stillborn(now_s)
         self._move(shelved, LineEvent.LOST)
         self._carry_out()
+
+    def _stillborn(self, now_s: float) -> None:
+        """Note that the far end took a line and dropped it at once: not to be asked over and over."""
+        self._was_stillborn = True
+        self.breaker.failed(now_s)
 
     def _move(self, shelved: _Shelved[LineT], event: LineEvent) -> None:
         shelved.state = next_state(shelved.state, event)
@@ -435,6 +439,7 @@ class Pool(Generic[LineT]):
         self._move(shelved, LineEvent.OPENED)
         _log.debug("line.opened", extra={"pool": self.name, "line": line.id, "cost_s": line.cost.total_s})
         if not line.is_reusable:
+            self._stillborn(shelved.opened_at_s)
             self._move(shelved, LineEvent.LOST)
         self._carry_out()
 

@@ -23,8 +23,6 @@ from warmline.providers.offline.voice_activity import OfflineVoiceActivity
 __all__ = ["Began", "Ear", "HeardText", "Slice", "Speech", "Spoken"]
 
 _THRESHOLD: Final = 0.5
-_STOP_MS: Final = 32
-"""The shortest that the segmenter can take for an end; endpointing is the provider's own matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +154,14 @@ class Ear:
     def __init__(self, speech: Speech, audio_format: AudioFormat, on_heard: OnHeard) -> None:
         self._decoder = Pcm16kDecoder(audio_format)
         self._on_heard = on_heard
-        self._segmenter = SpeechSegmenter(stop_ms=_STOP_MS)
+        self._segmenter = SpeechSegmenter()
         self._vad = speech.activity.open(self._on_probability)
         self._recogniser: SttStream | None = None
         self._utterance = 0
+        self._unjudged = bytearray()
+        """Audio that the recogniser gets when the detector has judged it, so that no beginning is lost."""
+
+        self._judged_samples = 0
         self._is_open = False
         self.heard_s = 0.0
         """Seconds of audio that were judged."""
@@ -179,8 +181,7 @@ class Ear:
         """Take audio in the stream's format, in pieces of any length."""
         pcm = self._decoder.convert(audio)
         self.pushed_s += PCM_16K.duration_s(len(pcm))
-        if self._recogniser is not None:
-            self._recogniser.push(pcm)
+        self._unjudged += pcm
         self._vad.push(pcm)
 
     def finish(self) -> None:
@@ -199,6 +200,11 @@ class Ear:
 
     def _on_probability(self, probability: float, end_sample: int) -> None:
         self.heard_s = end_sample / PCM_16K.rate_hz
+        size_bytes = (end_sample - self._judged_samples) * 2
+        self._judged_samples = end_sample
+        if self._recogniser is not None:
+            self._recogniser.push(bytes(self._unjudged[:size_bytes]))
+        del self._unjudged[:size_bytes]
         change = self._segmenter.update(probability, end_sample, _THRESHOLD)
         if isinstance(change, SpeechBegan):
             if not self.is_in_utterance and self._recogniser is not None:
@@ -206,10 +212,7 @@ class Ear:
                 self._utterance += 1
                 self._recogniser.begin_utterance(self._utterance)
             self._on_heard(Began(change.start_sample / PCM_16K.rate_hz))
-        silence_ms = -1
-        if self._utterance:
-            samples = 0 if self._segmenter.is_speaking else self._segmenter.silence_samples
-            silence_ms = samples * 1000 // PCM_16K.rate_hz
+        silence_ms = self._segmenter.silence_samples * 1000 // PCM_16K.rate_hz if self._utterance else -1
         self._on_heard(Slice(self.heard_s, silence_ms))
 
     def _on_transcript(self, transcript: Transcript) -> None:

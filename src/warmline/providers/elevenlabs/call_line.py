@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import anyio
@@ -44,15 +45,17 @@ class CallLine:
     What changes here: the line, in `run`; the contexts, in `begin` and as messages come.
     """
 
-    def __init__(self, endpoint: SocketEndpoint, settings: SpeechSettings, clock: Clock) -> None:
+    def __init__(
+        self, sockets: Callable[[], Awaitable[SocketEndpoint]], settings: SpeechSettings, clock: Clock
+    ) -> None:
         """Prepare; nothing is opened until `run`.
 
         Args:
-            endpoint: Sockets with contexts, for one voice and one format.
+            sockets: Returns sockets with contexts, for one voice and one format.
             settings: What a context is opened with.
             clock: The process's.
         """
-        self._endpoint = endpoint
+        self._sockets = sockets
         self._settings = settings
         self._clock = clock
         self._line: WebSocketLine | None = None
@@ -70,11 +73,12 @@ class CallLine:
 
     async def run(self) -> None:
         """Hold a line until `release`; the pool has a warm one where one is lost."""
+        endpoint = await self._sockets()
         tries = 0
         while not self._is_released:
             await anyio.sleep(_REOPEN_S[min(tries, len(_REOPEN_S) - 1)])
             try:
-                async with self._endpoint.lease(deadline_s=_WAIT_S, on_line=self._note) as line:
+                async with endpoint.lease(deadline_s=_WAIT_S, on_line=self._note) as line:
                     self._has_spoken = False
                     await self._hold(line)
                     tries = 0 if self._has_spoken else tries + 1
@@ -95,6 +99,9 @@ class CallLine:
             ProviderError: there is no line, and none was had in time.
         """
         asked_at_s = self._clock.now_s()
+        if self._line is not None and self._ahead is None and len(self._open) >= MOST_CONTEXTS:
+            # All of them are being closed, which takes as long as the far end likes.
+            self._fail(LineLost("its contexts are all in use"))
         with anyio.move_on_after(wait_s):
             while self._line is None or self._ahead is None:
                 if self._line is None and self.problem is not None:

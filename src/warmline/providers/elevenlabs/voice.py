@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -71,8 +72,7 @@ class ElevenLabs:
         self._make_sockets = make_sockets
         self._ready_formats = ready_formats
         self._sockets: dict[AudioFormat, SocketEndpoint] = {}
-        self._wanted: dict[AudioFormat, anyio.Event] = {}
-        self._closing = anyio.Event()
+        self._running: dict[AudioFormat, anyio.Event] = {}
         self._held = AsyncExitStack()
         self._tasks: anyio.abc.TaskGroup | None = None
 
@@ -86,7 +86,7 @@ class ElevenLabs:
         """Begin to open sockets."""
         self._tasks = await self._held.enter_async_context(anyio.create_task_group())
         for audio_format in self._ready_formats:
-            self.sockets(audio_format)
+            await self.sockets(audio_format)
         return self
 
     async def __aexit__(
@@ -103,15 +103,18 @@ class ElevenLabs:
         """Return a session's voice; its socket is being opened, if a format is given."""
         return ElevenLabsVoice(self, audio_format)
 
-    def sockets(self, audio_format: AudioFormat) -> SocketEndpoint:
+    async def sockets(self, audio_format: AudioFormat) -> SocketEndpoint:
         """Return the sockets for a format; their pool runs from the first time on."""
         if audio_format not in self._sockets:
             self._sockets[audio_format] = self._make_sockets(audio_format, self.use_persistent_tts)
-            self.tasks.start_soon(self._run_sockets, self._sockets[audio_format])
+            self._running[audio_format] = anyio.Event()
+            self.tasks.start_soon(self._run_sockets, audio_format)
+        await self._running[audio_format].wait()
         return self._sockets[audio_format]
 
-    async def _run_sockets(self, endpoint: SocketEndpoint) -> None:
-        async with endpoint:
+    async def _run_sockets(self, audio_format: AudioFormat) -> None:
+        async with self._sockets[audio_format]:
+            self._running[audio_format].set()
             await anyio.sleep_forever()
 
 
@@ -155,7 +158,8 @@ class ElevenLabsVoice:
 
     def _call(self, audio_format: AudioFormat) -> CallLine:
         if audio_format not in self._calls:
-            call = CallLine(self._owner.sockets(audio_format), self._owner.settings, self._owner.clock)
+            sockets = partial(self._owner.sockets, audio_format)
+            call = CallLine(sockets, self._owner.settings, self._owner.clock)
             self._calls[audio_format] = call
             self._owner.tasks.start_soon(call.run)
         return self._calls[audio_format]
@@ -190,7 +194,8 @@ class ElevenLabsVoice:
                 call = self._call(audio_format)
                 feed = await call.begin(events, wait_s=_LINE_S, on_line=on_line)
             else:
-                leasing = self._owner.sockets(audio_format).lease(deadline_s=_LINE_S, on_line=on_line)
+                sockets = await self._owner.sockets(audio_format)
+                leasing = sockets.lease(deadline_s=_LINE_S, on_line=on_line)
                 try:
                     feed = UtteranceFeed(
                         await held.enter_async_context(leasing), self._owner.settings, events

@@ -60,6 +60,7 @@ class NovaStream:
         self._heard_at_s = _CLOCK.now_s()
         self._began_at_s = 0.0
         self._is_finalizing = False
+        self._is_final_due = False
         self._is_closing = False
         self._hides_endpoint = False
         self._owes_utterance_end = False
@@ -104,9 +105,9 @@ class NovaStream:
             if self._ear.pushed_s:
                 self._heard_at_s = _CLOCK.now_s()
         elif kind == "Finalize":
-            if self._ear.is_in_utterance:
+            if self._ear.is_in_utterance or self._is_final_due:
                 self._is_finalizing = True
-                self._ear.finish()
+                self._finish()
             else:
                 self._result("", is_final=True, from_finalize=True)
         elif kind == "CloseStream":
@@ -116,11 +117,18 @@ class NovaStream:
         else:
             self._put({"type": "Error", "description": f"unknown message type {kind!r}", "variant": "DATA"})
 
+    def _finish(self) -> None:
+        """End the utterance, if there is one; its final is sent when it comes."""
+        assert self._ear is not None
+        if self._ear.is_in_utterance:
+            self._is_final_due = True
+            self._ear.finish()
+
     def _close(self) -> None:
         assert self._ear is not None
         self._is_closing = True
-        if self._ear.is_in_utterance:
-            self._ear.finish()
+        if self._ear.is_in_utterance or self._is_final_due:
+            self._finish()
         else:
             self._farewell()
 
@@ -135,13 +143,14 @@ class NovaStream:
             if self._wanted.gives_vad_events:
                 self._put({"type": "SpeechStarted", "channel": [0, 1], "timestamp": round(heard.at_s, 3)})
         elif isinstance(heard, Slice):
-            if self._ear.is_in_utterance and heard.silence_ms >= self._wanted.endpointing_ms:
-                self._ear.finish()
+            if heard.silence_ms >= self._wanted.endpointing_ms:
+                self._finish()
             if self._owes_utterance_end and heard.silence_ms >= self._wanted.utterance_end_ms:
                 self._owes_utterance_end = False
                 last_s = heard.at_s - heard.silence_ms / 1000
                 self._put({"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": round(last_s, 3)})
         elif heard.is_final:
+            self._is_final_due = False
             text = self._owner.script.transcript or heard.text
             is_endpoint = not self._is_finalizing and not self._hides_endpoint
             self._result(text, is_final=True, speech_final=is_endpoint, from_finalize=self._is_finalizing)

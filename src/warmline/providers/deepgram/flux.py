@@ -1,0 +1,133 @@
+"""A stream to Flux, which says by itself when turns begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from warmline.providers.deepgram.protocol import (
+    FORCE_END_TURN,
+    FluxEvent,
+    FluxMessage,
+    decode_flux,
+)
+from warmline.providers.deepgram.stream import DeepgramStream, silence
+
+__all__ = ["FluxStream", "OnFluxMessage"]
+
+OnFluxMessage = Callable[[FluxMessage], None]
+"""Called on the event loop with each event of a turn."""
+
+_PIECE_S: Final = 0.08
+"""What Flux wants its audio in."""
+
+_GAP_S: Final = 0.5
+"""After so long without audio it is sent silence: it has no keepalive, and drops a quiet stream."""
+
+_MUTE_S: Final = 3.0
+"""While audio comes it says something four times a second."""
+
+_FORCED_S: Final = 1.0
+_NO_TURN: Final = "FORCE_END_TURN_NO_ACTIVE_TURN"
+
+
+class FluxStream(DeepgramStream):
+    """An `SttStream`. Turns of Flux that end within one utterance of ours are put together.
+
+    What changes here: the turns' texts since the utterance began, and what is waited for.
+    """
+
+    on_message: OnFluxMessage | None = None
+    """Who else hears of turns: an eager end is worth a guess before voice activity is sure."""
+
+    def began(self) -> None:
+        """Begin with nothing heard."""
+        self._ended: list[str] = []
+        self._turn = ""
+        self._finishing: int | None = None
+        self._asked_at_s = 0.0
+        self._heard_at_s = self.clock.now_s()
+        self._is_forced = False
+        self._piece = bytearray()
+        self._piece_bytes = self.audio_format.size_bytes(_PIECE_S)
+
+    def push(self, audio: bytes) -> None:
+        """Gather audio into the pieces that Flux wants."""
+        self.pushed_at_s = self.clock.now_s()
+        self._piece += audio
+        while len(self._piece) >= self._piece_bytes:
+            self.send_audio(bytes(self._piece[: self._piece_bytes]))
+            del self._piece[: self._piece_bytes]
+
+    def look(self) -> None:
+        """Fill gaps with silence, and give up a stream that has gone quiet."""
+        now_s = self.clock.now_s()
+        if now_s - self.pushed_at_s >= _GAP_S:
+            self.send_audio(silence(self.audio_format, self.look_s))
+        if self._asked_at_s and now_s - self._asked_at_s > _FORCED_S:
+            self._settle()
+        if now_s - self._heard_at_s > _MUTE_S:
+            if self._is_forced:
+                self.fail(f"it has said nothing for {now_s - self._heard_at_s:.0f} s")
+            else:
+                self._is_forced = True
+                self.send(FORCE_END_TURN)
+
+    def begin_utterance(self, utterance: int) -> None:
+        """Give what is recognised from now on to this utterance."""
+        if self._asked_at_s:
+            self._settle()
+        self.utterance = utterance
+        self._ended = []
+
+    def finish_utterance(self) -> None:
+        """End the turn now; its text is the final."""
+        if self.utterance is not None:
+            self._finishing, self.utterance = self.utterance, None
+            self._force()
+
+    def discard_utterance(self) -> None:
+        """Drop the utterance."""
+        if self.utterance is not None:
+            self.utterance = None
+            self._force()
+
+    def received(self, payload: bytes) -> None:
+        """Take an event."""
+        message = decode_flux(payload)
+        self._heard_at_s = self.clock.now_s()
+        self._is_forced = False
+        if message == _NO_TURN and self._asked_at_s:
+            self._settle()
+        if not isinstance(message, FluxMessage):
+            return
+        if self.on_message is not None:
+            self.on_message(message)
+        self._turn = message.text
+        if message.event is FluxEvent.END_OF_TURN:
+            if message.text:
+                self._ended.append(message.text)
+            self._turn = ""
+            if self._asked_at_s:
+                self._settle()
+        elif self.utterance is not None and self._text():
+            self.tell(self.utterance, self._text(), is_final=False)
+
+    def _force(self) -> None:
+        self._asked_at_s = self.clock.now_s()
+        self.send_audio(bytes(self._piece))
+        self._piece.clear()
+        self.send(FORCE_END_TURN)
+
+    def _settle(self) -> None:
+        """Hand out the final that was asked for, with what is known of it."""
+        finishing, self._finishing = self._finishing, None
+        text = self._text()
+        self._asked_at_s = 0.0
+        self._ended = []
+        self._turn = ""
+        if finishing is not None:
+            self.tell(finishing, text, is_final=True)
+
+    def _text(self) -> str:
+        return " ".join(filter(None, [*self._ended, self._turn]))

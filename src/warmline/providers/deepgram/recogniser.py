@@ -1,0 +1,183 @@
+"""Deepgram as a recogniser of streams and of recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Final, Self
+
+import anyio
+import anyio.abc
+
+from warmline.core.clock import Clock
+from warmline.core.formats import PCM_16K, AudioFormat
+from warmline.core.line_use import OnLine
+from warmline.errors import InputError, PoolError, ProviderUnavailable, RemoteProtocolError
+from warmline.interfaces.stt import OnSttFailure, OnTranscript
+from warmline.pool.endpoint import HttpEndpoint
+from warmline.pool.sockets import SocketEndpoint
+from warmline.providers.deepgram.failures import PROVIDER, failure, pool_failure
+from warmline.providers.deepgram.flux import FluxStream
+from warmline.providers.deepgram.nova import NovaStream
+from warmline.providers.deepgram.protocol import (
+    PROJECTS,
+    NovaSettings,
+    recording_request,
+    recording_text,
+)
+from warmline.providers.deepgram.stream import DeepgramStream
+
+__all__ = ["DeepgramRecogniser", "DeepgramRecordings", "MakeSockets"]
+
+MakeSockets = Callable[[AudioFormat], SocketEndpoint]
+"""Returns sockets that are asked for a format, not opened yet."""
+
+_RECORDING_S: Final = 60.0
+_METADATA_S: Final = 10.0
+_BODY_BYTES: Final = 16_777_216
+_RECORDING_BYTES: Final = 2 * 1024 * 1024 * 1024
+
+
+class DeepgramRecogniser:
+    """A `SpeechToText`. Use as an async context manager, entered and left by the same task.
+
+    What changes here: the sockets by format, in `open`.
+    """
+
+    def __init__(
+        self,
+        make_sockets: MakeSockets,
+        clock: Clock,
+        *,
+        is_flux: bool = False,
+        ready_formats: tuple[AudioFormat, ...] = (PCM_16K,),
+    ) -> None:
+        """Prepare; nothing is opened.
+
+        Args:
+            make_sockets: Makes the pool for a format when it is first asked for.
+            clock: The process's.
+            is_flux: Whether the sockets lead to Flux; else to Nova.
+            ready_formats: What pools are run for from the start.
+        """
+        self._make_sockets = make_sockets
+        self._clock = clock
+        self._kind: type[DeepgramStream] = FluxStream if is_flux else NovaStream
+        self._ready_formats = ready_formats
+        self._sockets: dict[AudioFormat, SocketEndpoint] = {}
+        self._running: dict[AudioFormat, anyio.Event] = {}
+        self._held = AsyncExitStack()
+        self._tasks: anyio.abc.TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to open sockets, if any are to stand ready."""
+        self._tasks = await self._held.enter_async_context(anyio.create_task_group())
+        for audio_format in self._ready_formats:
+            await self._endpoint(audio_format)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close every socket."""
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
+        await self._held.__aexit__(None, None, None)
+
+    async def open(
+        self,
+        on_transcript: OnTranscript,
+        on_failure: OnSttFailure,
+        audio_format: AudioFormat = PCM_16K,
+        on_line: OnLine | None = None,
+    ) -> DeepgramStream:
+        """Return a stream for one session; its audio reaches Deepgram as it is pushed, G.711 too.
+
+        Raises:
+            ProviderError: no socket could be had.
+        """
+        assert self._tasks is not None, "enter it first"
+        endpoint = await self._endpoint(audio_format)
+        stream = self._kind(endpoint, audio_format, on_transcript, on_failure, self._clock, on_line)
+        self._tasks.start_soon(stream.run)
+        try:
+            await stream.opened.wait()
+        except BaseException:
+            await stream.aclose()
+            raise
+        if stream.problem is not None:
+            raise stream.problem
+        return stream
+
+    async def _endpoint(self, audio_format: AudioFormat) -> SocketEndpoint:
+        assert self._tasks is not None, "enter it first"
+        if audio_format not in self._sockets:
+            self._sockets[audio_format] = self._make_sockets(audio_format)
+            self._running[audio_format] = anyio.Event()
+            self._tasks.start_soon(self._run_sockets, audio_format)
+        await self._running[audio_format].wait()
+        return self._sockets[audio_format]
+
+    async def _run_sockets(self, audio_format: AudioFormat) -> None:
+        async with self._sockets[audio_format]:
+            self._running[audio_format].set()
+            await anyio.sleep_forever()
+
+
+class DeepgramRecordings:
+    """Recognises whole recordings; keeps nothing between them."""
+
+    def __init__(self, endpoint: HttpEndpoint, settings: NovaSettings) -> None:
+        """Prepare.
+
+        Args:
+            endpoint: Its lines, whose headers carry the key.
+            settings: Which model; a language that is empty is found out.
+        """
+        self._endpoint = endpoint
+        self._settings = settings
+
+    async def transcribe(self, recording: bytes, content_type: str = "application/octet-stream") -> str:
+        """Return what is said in a recording of any container, such as a voice note's Ogg.
+
+        Raises:
+            InputError: it is empty, or larger than Deepgram takes.
+            ProviderError: it could not be recognised.
+        """
+        if not 0 < len(recording) <= _RECORDING_BYTES:
+            raise InputError("recognising a recording: it is empty, or larger than 2 GB")
+        request = recording_request(recording, self._settings, content_type)
+        try:
+            async with self._endpoint.request(request, first_result_s=_RECORDING_S) as response:
+                body = await response.read(at_most_bytes=_BODY_BYTES)
+                if response.status != 200:
+                    raise failure(response.status, response.headers, body)
+        except PoolError as error:
+            raise pool_failure(error, phase="first_result") from error
+        try:
+            return recording_text(body)
+        except RemoteProtocolError as error:
+            raise ProviderUnavailable(
+                f"listening by Deepgram: it sent {error}",
+                provider=PROVIDER,
+                phase="first_result",
+                request_id=response.headers.get("dg-request-id", ""),
+            ) from error
+
+    async def check_key(self) -> None:
+        """Ask for the key's projects: it costs nothing, and a wrong key shows before anybody speaks.
+
+        Raises:
+            ProviderError: they could not be had.
+        """
+        try:
+            async with self._endpoint.request(PROJECTS, first_result_s=_METADATA_S) as response:
+                body = await response.read()
+                if response.status != 200:
+                    raise failure(response.status, response.headers, body, phase="connect")
+        except PoolError as error:
+            raise pool_failure(error, phase="connect") from error

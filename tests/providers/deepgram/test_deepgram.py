@@ -1,0 +1,285 @@
+"""The recogniser against the simulator, over real TLS, hearing real speech."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+from tests.simulators.far_ends import FarEnds, far_ends
+
+from warmline.core.formats import PCM_16K, AudioFormat, Encoding
+from warmline.errors import InputError, ProviderError, ProviderRejected, ProviderUnavailable
+from warmline.interfaces.stt import Transcript
+from warmline.providers.deepgram.flux import FluxStream
+from warmline.providers.deepgram.protocol import (
+    PROJECTS,
+    FluxEvent,
+    FluxMessage,
+    FluxSettings,
+    NovaSettings,
+    configure,
+    flux_path,
+    nova_path,
+)
+from warmline.providers.deepgram.recogniser import DeepgramRecogniser, DeepgramRecordings
+from warmline.providers.deepgram.stream import DeepgramStream, silence
+from warmline.simulators.running import KEY
+from warmline.simulators.script import Script
+
+pytestmark = [pytest.mark.wire, pytest.mark.anyio]
+
+SENTENCES = ("The library is open on Monday.", "Where are the books for children?")
+PCMU_8K = AudioFormat(Encoding.PCMU, 8_000)
+
+
+@dataclass
+class Heard:
+    """What a session is told."""
+
+    transcripts: list[Transcript] = field(default_factory=list)
+    failures: list[ProviderError] = field(default_factory=list)
+
+    def finals(self) -> list[Transcript]:
+        return [each for each in self.transcripts if each.is_final]
+
+    async def until_final(self, count: int = 1) -> Transcript:
+        with anyio.fail_after(10):
+            while len(self.finals()) < count and not self.failures:
+                await anyio.sleep(0.02)  # noqa: ASYNC110 - callbacks, as a session has them
+        return self.finals()[count - 1]
+
+    async def until_failed(self) -> ProviderError:
+        with anyio.fail_after(10):
+            while not self.failures:
+                await anyio.sleep(0.02)  # noqa: ASYNC110 - as above
+        return self.failures[0]
+
+
+def _words(text: str) -> set[str]:
+    return set(text.lower().replace("?", "").replace(".", "").split())
+
+
+@asynccontextmanager
+async def listening(
+    ends: FarEnds, *, is_flux: bool = False, flux: FluxSettings | None = None, key: str = KEY
+) -> AsyncIterator[DeepgramRecogniser]:
+    headers = {"authorization": f"Token {key}"}
+
+    def sockets(audio_format: AudioFormat):
+        path = (
+            flux_path(flux or FluxSettings(), audio_format)
+            if is_flux
+            else nova_path(NovaSettings(), audio_format)
+        )
+        return ends.sockets(path, headers, warm=0)
+
+    async with DeepgramRecogniser(sockets, ends.lines.clock, is_flux=is_flux) as recogniser:
+        yield recogniser
+
+
+async def speak(stream: DeepgramStream, audio: bytes, *, speed: float = 4.0) -> None:
+    """Push audio as a caller's frames come, only faster."""
+    size = stream.audio_format.size_bytes(0.02)
+    for begin in range(0, len(audio), size):
+        stream.push(audio[begin : begin + size])
+        await anyio.sleep(0.02 / speed)
+
+
+async def said(ends: FarEnds, text: str, audio_format: AudioFormat = PCM_16K) -> bytes:
+    spoken = await ends.simulator.speech.spoken(text, audio_format)
+    return silence(audio_format, 0.3) + spoken.audio + silence(audio_format, 0.2)
+
+
+@pytest.mark.parametrize("is_flux", [False, True], ids=["nova", "flux"])
+@pytest.mark.parametrize("audio_format", [PCM_16K, PCMU_8K], ids=["linear16", "mulaw"])
+async def test_utterances_are_recognised_each_for_itself(is_flux: bool, audio_format: AudioFormat):
+    async with far_ends("deepgram", sentences=SENTENCES) as ends, listening(ends, is_flux=is_flux) as stt:
+        heard = Heard()
+        lines = []
+        stream = await stt.open(heard.transcripts.append, heard.failures.append, audio_format, lines.append)
+        for number, (sentence, expected) in enumerate(
+            zip(SENTENCES, [{"library", "open", "monday"}, {"books", "book", "children"}], strict=True), 1
+        ):
+            audio = await said(ends, sentence, audio_format)
+            stream.begin_utterance(number)
+            await speak(stream, audio)
+            stream.finish_utterance()
+            final = await heard.until_final(number)
+            assert final.utterance == number
+            # The recogniser of this machine gets some words of a synthetic voice wrong.
+            assert expected & _words(final.text)
+        interims = [each for each in heard.transcripts if not each.is_final]
+        assert interims
+        assert len(heard.finals()) == 2
+        assert not heard.failures
+        assert len(lines) == 1
+        await stream.aclose()
+
+
+@pytest.mark.parametrize("is_flux", [False, True], ids=["nova", "flux"])
+async def test_utterance_that_is_dropped_leaves_nothing_behind(is_flux: bool):
+    async with far_ends("deepgram", sentences=SENTENCES) as ends, listening(ends, is_flux=is_flux) as stt:
+        heard = Heard()
+        stream = await stt.open(heard.transcripts.append, heard.failures.append)
+        first, second = [await said(ends, sentence) for sentence in SENTENCES]
+        stream.begin_utterance(1)
+        await speak(stream, first)
+        stream.discard_utterance()
+        await anyio.sleep(0.3)
+        stream.begin_utterance(2)
+        await speak(stream, second)
+        stream.finish_utterance()
+        final = await heard.until_final()
+        assert final.utterance == 2
+        assert "library" not in _words(final.text)
+        assert {"books", "children"} & _words(final.text)
+        await stream.aclose()
+
+
+@pytest.mark.parametrize("is_flux", [False, True], ids=["nova", "flux"])
+async def test_final_comes_even_of_nothing(is_flux: bool):
+    async with far_ends("deepgram") as ends, listening(ends, is_flux=is_flux) as stt:
+        heard = Heard()
+        stream = await stt.open(heard.transcripts.append, heard.failures.append)
+        stream.begin_utterance(7)
+        await speak(stream, silence(PCM_16K, 0.5))
+        stream.finish_utterance()
+        assert (await heard.until_final()).text == ""
+        await stream.aclose()
+
+
+async def test_nova_keeps_a_stream_open_that_hears_nothing():
+    async with far_ends("deepgram", Script(key=KEY, idle_s=4.5)) as ends, listening(ends) as stt:
+        heard = Heard()
+        stream = await stt.open(heard.transcripts.append, heard.failures.append)
+        await anyio.sleep(6)
+        assert not heard.failures
+        await stream.aclose()
+
+
+async def test_nova_that_says_no_endpoint_is_asked_for_the_final_all_the_same():
+    async with far_ends("deepgram", sentences=SENTENCES) as ends, listening(ends) as stt:
+        heard = Heard()
+        stream = await stt.open(heard.transcripts.append, heard.failures.append)
+        ends.fault("no_endpoint")
+        stream.begin_utterance(1)
+        await speak(stream, await said(ends, SENTENCES[0]) + silence(PCM_16K, 0.6))
+        stream.finish_utterance()
+        assert "library" in _words((await heard.until_final()).text)
+        await stream.aclose()
+
+
+async def test_flux_tells_of_eager_ends_and_of_turns_that_go_on():
+    settings = FluxSettings(eager_eot_threshold=0.35, eot_threshold=0.9)
+    async with far_ends("deepgram", sentences=SENTENCES) as ends:
+        async with listening(ends, is_flux=True, flux=settings) as stt:
+            heard, events = Heard(), list[FluxMessage]()
+            stream = await stt.open(heard.transcripts.append, heard.failures.append)
+            assert isinstance(stream, FluxStream)
+            stream.on_message = events.append
+            first, second = [(await ends.simulator.speech.spoken(each, PCM_16K)).audio for each in SENTENCES]
+            # A pause that is long enough to guess, and too short to be sure; then a long one.
+            audio = first + silence(PCM_16K, 0.3) + second + silence(PCM_16K, 1.5)
+            await speak(stream, audio, speed=1.0)
+            await anyio.sleep(0.5)
+            kinds = [each.event for each in events if each.event is not FluxEvent.UPDATE]
+            assert kinds[0] is FluxEvent.START_OF_TURN
+            assert kinds[-1] is FluxEvent.END_OF_TURN
+            assert FluxEvent.EAGER_END_OF_TURN in kinds
+            assert FluxEvent.TURN_RESUMED in kinds
+            eager = [each for each in events if each.event is FluxEvent.EAGER_END_OF_TURN]
+            assert events[-1].event is FluxEvent.UPDATE or events[-1].text == eager[-1].text
+            stream.send(configure(eot_threshold=0.6))
+            await stream.aclose()
+
+
+@pytest.mark.parametrize("fault", ["cut", "garbage", "error_mid_stream"])
+async def test_stream_that_fails_says_so_once(fault: str):
+    async with far_ends("deepgram", sentences=SENTENCES) as ends, listening(ends) as stt:
+        heard = Heard()
+        stream = await stt.open(heard.transcripts.append, heard.failures.append)
+        ends.fault(fault)
+        stream.begin_utterance(1)
+        await speak(stream, await said(ends, SENTENCES[0]))
+        stream.finish_utterance()
+        problem = await heard.until_failed()
+        assert isinstance(problem, ProviderUnavailable)
+        stream.push(silence(PCM_16K, 0.1))
+        await anyio.sleep(0.2)
+        assert len(heard.failures) == 1
+        # The next one works.
+        heard = Heard()
+        again = await stt.open(heard.transcripts.append, heard.failures.append)
+        again.begin_utterance(2)
+        await speak(again, await said(ends, SENTENCES[1]))
+        again.finish_utterance()
+        assert "children" in _words((await heard.until_final()).text)
+        await again.aclose()
+
+
+async def test_flux_that_goes_quiet_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("warmline.providers.deepgram.flux._MUTE_S", 0.8)
+    async with far_ends("deepgram", sentences=SENTENCES) as ends, listening(ends, is_flux=True) as stt:
+        heard = Heard()
+        stream = await stt.open(heard.transcripts.append, heard.failures.append)
+        ends.fault("stall;after=1")
+        stream.begin_utterance(1)
+        await speak(stream, await said(ends, SENTENCES[0]))
+        problem = await heard.until_failed()
+        assert "said nothing" in str(problem)
+        await stream.aclose()
+
+
+@pytest.mark.parametrize(
+    ("fault", "advice", "kind"),
+    [
+        ("429", "limit of streams", ProviderUnavailable),
+        ("quota", "credit is used up", ProviderRejected),
+        ("500", "try again", ProviderUnavailable),
+        ("drop", "Deepgram", ProviderUnavailable),
+    ],
+)
+async def test_refused_handshake_says_what_the_operator_can_do(
+    fault: str, advice: str, kind: type[ProviderError]
+):
+    async with far_ends("deepgram") as ends, listening(ends) as stt:
+        ends.fault(f"{fault};times=0")
+        with pytest.raises(kind, match=advice):
+            await stt.open(lambda _: None, lambda _: None)
+
+
+async def test_wrong_key_says_what_to_do_and_quotes_no_key():
+    async with far_ends("deepgram") as ends, listening(ends, key="secret-and-wrong") as stt:
+        with pytest.raises(ProviderRejected, match="set DEEPGRAM_API_KEY") as caught:
+            await stt.open(lambda _: None, lambda _: None)
+        assert "secret" not in str(caught.value)
+
+
+async def test_query_that_is_wrong_refuses_the_handshake():
+    async with far_ends("deepgram") as ends:
+        async with listening(ends, is_flux=True, flux=FluxSettings(eot_threshold=0.2)) as stt:
+            with pytest.raises(ProviderRejected, match=r"eot_threshold must be between"):
+                await stt.open(lambda _: None, lambda _: None)
+
+
+async def test_recordings():
+    async with far_ends("deepgram", sentences=SENTENCES) as ends:
+        endpoint = await ends.endpoint({"authorization": f"Token {KEY}"}, PROJECTS)
+        recordings = DeepgramRecordings(endpoint, NovaSettings())
+        await recordings.check_key()
+        file = io.BytesIO()
+        with wave.open(file, "wb") as recording:
+            recording.setnchannels(1)
+            recording.setsampwidth(2)
+            recording.setframerate(16_000)
+            recording.writeframes(await said(ends, SENTENCES[0]))
+        assert "library" in _words(await recordings.transcribe(file.getvalue(), "audio/wav"))
+        with pytest.raises(ProviderRejected, match="corrupt"):
+            await recordings.transcribe(b"no recording at all")
+        with pytest.raises(InputError):
+            await recordings.transcribe(b"")
