@@ -219,6 +219,7 @@ def _lines(settings: Settings) -> Lines:
         proxy=settings.lines.proxy or None,
         connect_s=settings.lines.connect_s,
         dns_s=settings.lines.dns_s,
+        dns_server=settings.lines.dns_server or None,
     )
 
 
