@@ -29,6 +29,7 @@ from warmline.server.settings import (
     reference_page,
 )
 from warmline.server.settings.secret import MASK
+from warmline.server.settings.tables import PLUGINS
 from warmline.server.settings.values import to_toml
 
 __all__ = ["ConfigOption", "SetOption", "config_command", "load_for_command"]
@@ -88,7 +89,7 @@ def config_command(
         sys.stdout.write(reference_page())
     elif as_json:
         loaded = load_for_command(config, assignments)
-        sys.stdout.write(json.dumps(_to_json(loaded), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(_to_json(loaded), indent=2, ensure_ascii=False, default=str) + "\n")
     else:
         _print_table(load_for_command(config, assignments))
 
@@ -100,21 +101,36 @@ def _to_json(loaded: LoadedSettings) -> dict[str, object]:
             table.name: {setting.key: _entry(loaded, setting) for setting in table.settings}
             for table in TABLES
         },
+        "plugins": {
+            plugin: {key: {"value": value, **_source(loaded, name)} for name, key, value in entries}
+            for plugin, entries in _plugins(loaded).items()
+        },
+    }
+
+
+def _plugins(loaded: LoadedSettings) -> dict[str, list[tuple[str, str, object]]]:
+    """Return each plugin's settings: full name, key and value."""
+    return {
+        plugin: [(f"{PLUGINS}.{plugin}.{key}", key, value) for key, value in table.items()]
+        for plugin, table in loaded.settings.plugins.items()
     }
 
 
 def _entry(loaded: LoadedSettings, setting: Setting) -> dict[str, object]:
-    source = loaded.sources[setting.name]
-    entry: dict[str, object] = {
+    entry = {
         "value": _plain(loaded.value(setting.name)),
-        "source": source.kind.value,
+        **_source(loaded, setting.name),
         "default": _plain(setting.default),
     }
-    if source.kind is SourceKind.FILE:
-        entry |= {"file": source.place, "line": source.line}
     if setting.declared.environment:
         entry |= {"variable": setting.declared.environment}
     return entry
+
+
+def _source(loaded: LoadedSettings, name: str) -> dict[str, object]:
+    source = loaded.sources[name]
+    place = {"file": source.place, "line": source.line} if source.kind is SourceKind.FILE else {}
+    return {"source": source.kind.value, **place}
 
 
 def _plain(value: Value) -> object:
@@ -147,6 +163,11 @@ def _print_table(loaded: LoadedSettings) -> None:
                 cell,
                 Text(_origin(loaded, setting), "dim" if is_default else "green"),
             )
+        table.add_section()
+    for entries in _plugins(loaded).values():
+        for name, _, raw in entries:
+            origin = Text(str(loaded.sources[name]), "green")
+            table.add_row(Text(name, "bold"), Text(to_toml(raw), "bold"), origin)
         table.add_section()
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -18,13 +19,17 @@ from warmline.interfaces.llm import LanguageModel
 from warmline.knowledge.index import Index, OnProgress, Progress, build_index
 from warmline.knowledge.sample_library import EXAMPLE_QUESTIONS, SAMPLE_FOLDER
 from warmline.pool.lines import Lines
+from warmline.providers.anthropic.messages import RETRY, AnthropicMessages, anthropic_headers
+from warmline.providers.anthropic.protocol import MODELS as ANTHROPIC_MODELS
+from warmline.providers.anthropic.protocol import MessagesSettings
 from warmline.providers.offline.quoting import QuotingAnswerer
 from warmline.providers.offline.recogniser import OfflineRecogniser
 from warmline.providers.offline.voice import OfflineVoice
 from warmline.providers.offline.voice_activity import OfflineVoiceActivity
 from warmline.providers.openai.chat import OpenAiChat, openai_headers
 from warmline.providers.openai.protocol import MODELS, ChatSettings
-from warmline.server.settings import OpenAiTable, Settings
+from warmline.server.plugins import open_plugin
+from warmline.server.settings import AnthropicTable, OpenAiTable, Settings
 from warmline.session.settings import Providers, SessionSettings
 
 __all__ = ["RECOGNISER_NOTE", "Knowledge", "load_knowledge", "open_providers", "session_settings"]
@@ -136,8 +141,13 @@ async def _language_model(settings: Settings, knowledge: Knowledge) -> AsyncIter
     """Open who answers."""
     table = settings.openai
     is_elsewhere = table.base_urls != OpenAiTable().base_urls
-    wanted = settings.providers.llm
-    if wanted == "offline" or (wanted == "auto" and not table.api_key and not is_elsewhere):
+    wanted = _chosen_model(settings)
+    if wanted not in ("offline", "openai"):
+        opening = _anthropic(settings) if wanted == "anthropic" else _plugin_model(settings, wanted)
+        async with opening as model:
+            yield model
+        return
+    if wanted == "offline":
         example = next(iter(knowledge.example_questions), "")
         yield _Model(
             QuotingAnswerer(knowledge.index.topics, example), "passages of the documents, read aloud"
@@ -145,12 +155,7 @@ async def _language_model(settings: Settings, knowledge: Knowledge) -> AsyncIter
         return
     if not table.api_key and not is_elsewhere:
         raise ConfigError('answering by OpenAI (providers.llm = "openai"): set OPENAI_API_KEY')
-    async with Lines(
-        certificate=settings.lines.certificate,
-        proxy=settings.lines.proxy or None,
-        connect_s=settings.lines.connect_s,
-        dns_s=settings.lines.dns_s,
-    ) as lines:
+    async with _lines(settings) as lines:
         endpoint = await lines.endpoint(
             "openai",
             table.base_urls,
@@ -166,16 +171,70 @@ async def _language_model(settings: Settings, knowledge: Knowledge) -> AsyncIter
             endpoint,
             ChatSettings(table.model, table.reasoning_effort, table.max_tokens, is_openai=not is_elsewhere),
         )
-        problem = f"asking {table.model}: no answer within {_CHECK_S:g} s; see openai.base_urls"
-        try:
-            with anyio.move_on_after(_CHECK_S):
-                await chat.check_key()
-                problem = ""
-        except ProviderError as error:
-            problem = str(error)
-        if problem:
-            _log.warning("provider.not_ready", extra={"provider": "openai", "problem": problem})
+        problem = await _problem("openai", table.model, chat.check_key)
         yield _Model(chat, f"{table.model} at {urlsplit(table.base_urls[0]).hostname}", problem)
+
+
+def _chosen_model(settings: Settings) -> str:
+    if settings.providers.llm != "auto":
+        return settings.providers.llm
+    if settings.openai.api_key or settings.openai.base_urls != OpenAiTable().base_urls:
+        return "openai"
+    return "anthropic" if settings.anthropic.api_key else "offline"
+
+
+@asynccontextmanager
+async def _anthropic(settings: Settings) -> AsyncIterator[_Model]:
+    table = settings.anthropic
+    if not table.api_key and table.base_urls == AnthropicTable().base_urls:
+        raise ConfigError('answering by Anthropic (providers.llm = "anthropic"): set ANTHROPIC_API_KEY')
+    async with _lines(settings) as lines:
+        endpoint = await lines.endpoint(
+            "anthropic",
+            table.base_urls,
+            warm=settings.lines.llm_warm,
+            max_lines=settings.lines.llm_connections,
+            idle_s=settings.lines.llm_idle_s,
+            headers=anthropic_headers(table.api_key.reveal() if table.api_key else ""),
+            probe=ANTHROPIC_MODELS,
+            retry=RETRY,
+        )
+        llm = AnthropicMessages(
+            endpoint, MessagesSettings(table.model, table.max_tokens, table.thinking, table.effort)
+        )
+        problem = await _problem("anthropic", table.model, llm.check_key)
+        yield _Model(llm, f"{table.model} at {urlsplit(table.base_urls[0]).hostname}", problem)
+
+
+@asynccontextmanager
+async def _plugin_model(settings: Settings, name: str) -> AsyncIterator[_Model]:
+    table = settings.plugins.get(name, {})
+    async with _lines(settings) as lines, open_plugin("llm", name, table, lines, os.environ) as llm:
+        yield _Model(llm, name)
+
+
+def _lines(settings: Settings) -> Lines:
+    return Lines(
+        certificate=settings.lines.certificate,
+        proxy=settings.lines.proxy or None,
+        connect_s=settings.lines.connect_s,
+        dns_s=settings.lines.dns_s,
+        dns_server=settings.lines.dns_server or None,
+    )
+
+
+async def _problem(provider: str, model: str, check_key: Callable[[], Awaitable[None]]) -> str:
+    """Return why a provider is not ready; empty if it is."""
+    problem = f"asking {model}: no answer within {_CHECK_S:g} s; see {provider}.base_urls"
+    try:
+        with anyio.move_on_after(_CHECK_S):
+            await check_key()
+            problem = ""
+    except ProviderError as error:
+        problem = str(error)
+    if problem:
+        _log.warning("provider.not_ready", extra={"provider": provider, "problem": problem})
+    return problem
 
 
 def session_settings(settings: Settings) -> SessionSettings:

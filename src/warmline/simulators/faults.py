@@ -43,6 +43,9 @@ class FaultKind(enum.Enum):
 
     SERVER_ERROR = "500"
     OVERLOADED = "503"
+    OVERLOADED_529 = "529"
+    """The same with Anthropic's own status; the other providers have none such and answer 500."""
+
     ERROR_MID_STREAM = "error_mid_stream"
     """After `after` pieces the stream carries an error and ends."""
 
@@ -79,6 +82,7 @@ _REFUSALS = frozenset({
     FaultKind.QUOTA,
     FaultKind.SERVER_ERROR,
     FaultKind.OVERLOADED,
+    FaultKind.OVERLOADED_529,
 })
 
 

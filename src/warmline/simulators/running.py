@@ -11,6 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
+from warmline.simulators.anthropic.simulator import AnthropicSimulator
 from warmline.simulators.certificates import Authority
 from warmline.simulators.deepgram.simulator import DeepgramSimulator
 from warmline.simulators.dns import NameServer
@@ -30,7 +31,12 @@ KEY: Final = "simulated-key"
 SUFFIX: Final = "warmline.test"
 """What the simulators' names end in; `test` is kept free for this by RFC 2606."""
 
-_KINDS: Final[tuple[type[Simulator], ...]] = (OpenAiSimulator, ElevenLabsSimulator, DeepgramSimulator)
+_KINDS: Final[tuple[type[Simulator], ...]] = (
+    OpenAiSimulator,
+    AnthropicSimulator,
+    ElevenLabsSimulator,
+    DeepgramSimulator,
+)
 
 
 @dataclass(frozen=True, slots=True)

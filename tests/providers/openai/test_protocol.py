@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from warmline.errors import ProviderRejected, ProviderUnavailable, RemoteProtocolError
 from warmline.interfaces.llm import LlmRequest, Message, Role
 from warmline.interfaces.retriever import Passage
+from warmline.pool.sse import EventStream
 from warmline.providers.openai.failures import failure
 from warmline.providers.openai.protocol import ChatSettings, ChatStream, chat_request
-from warmline.providers.openai.sse import EventStream
 
 pytestmark = pytest.mark.unit
 

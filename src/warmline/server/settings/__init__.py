@@ -10,7 +10,7 @@ from warmline.server.settings.assignments import parse_assignments
 from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting, Value, setting_named
 from warmline.server.settings.example import example_file
 from warmline.server.settings.load import DEFAULT_FILE, LoadedSettings, load_settings
-from warmline.server.settings.provider_tables import OpenAiTable
+from warmline.server.settings.provider_tables import AnthropicTable, OpenAiTable
 from warmline.server.settings.reference import reference_page
 from warmline.server.settings.secret import Secret
 from warmline.server.settings.sources import Source, SourceKind
@@ -32,6 +32,7 @@ __all__ = [
     "DEFAULT_FILE",
     "TABLES",
     "AgentTable",
+    "AnthropicTable",
     "Kind",
     "KnowledgeTable",
     "LimitsTable",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from warmline.errors import ConfigError
 from warmline.server.settings.catalogue import Kind, setting_named
+from warmline.server.settings.tables import PLUGINS
 
 __all__ = ["parse_assignments"]
 
@@ -33,9 +34,11 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, object]:
 
 def _raw(name: str, text: str) -> object:
     setting = setting_named(name)
-    if setting is None or setting.kind in {Kind.TEXT, Kind.CHOICE, Kind.PATH, Kind.SECRET}:
+    if setting is None and not name.startswith(f"{PLUGINS}."):
         return text
-    if setting.kind is Kind.TEXTS and not text.startswith("["):
+    if setting and setting.kind in {Kind.TEXT, Kind.CHOICE, Kind.PROVIDER, Kind.PATH, Kind.SECRET}:
+        return text
+    if setting and setting.kind is Kind.TEXTS and not text.startswith("["):
         return [text] if text else []
     try:
         return tomllib.loads(f"value = {text}")["value"]

@@ -30,6 +30,7 @@ class Kind(enum.Enum):
     TEXT = "a text in quotes"
     TEXTS = "a list of texts in quotes"
     CHOICE = "one of a few words"
+    PROVIDER = "one of a few words, or the name of an installed provider"
     PATH = "a path in quotes"
     SECRET = "a secret"
 
@@ -43,7 +44,7 @@ class Setting:
     kind: Kind
     default: Value
     choices: tuple[str, ...]
-    """The words of a `CHOICE`; else empty."""
+    """The words of a `CHOICE` or a `PROVIDER`; else empty."""
 
     declared: Declaration
 
@@ -56,8 +57,9 @@ class Setting:
     def requirement(self) -> str:
         """What a value must be, to follow "it must be"."""
         declared = self.declared
-        if self.kind is Kind.CHOICE:
-            return "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
+        if self.choices:
+            words = "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
+            return words if self.kind is Kind.CHOICE else f"{words}, or the name of an installed provider"
         if self.kind is Kind.TEXTS:
             return f"a list of {declared.phrase}" if declared.phrase else self.kind.value
         if declared.phrase:
@@ -89,6 +91,9 @@ def format_number(number: float) -> str:
 def _kind_of(annotation: object) -> tuple[Kind, tuple[str, ...]]:
     if typing.get_origin(annotation) is typing.Literal:
         return Kind.CHOICE, typing.get_args(annotation)
+    first = next(iter(typing.get_args(annotation)), None)
+    if typing.get_origin(first) is typing.Literal:
+        return Kind.PROVIDER, typing.get_args(first)
     kinds: dict[object, Kind] = {
         bool: Kind.SWITCH,
         int: Kind.WHOLE,
@@ -102,8 +107,11 @@ def _kind_of(annotation: object) -> tuple[Kind, tuple[str, ...]]:
 
 
 def _tables() -> tuple[Table, ...]:
+    """Return the tables whose keys are known; `[plugins.NAME]` has its owner's."""
     tables = []
     for name, table_class in typing.get_type_hints(Settings).items():
+        if not dataclasses.is_dataclass(table_class):
+            continue
         hints = typing.get_type_hints(table_class)
         settings = []
         for field in dataclasses.fields(table_class):

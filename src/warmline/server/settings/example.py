@@ -16,6 +16,15 @@ _HEAD: Final = """\
 # before it and write another value. Paths are relative to this file.
 """
 
+_TAIL: Final = """\
+# What a provider of another package is told, under the name that it is installed under. A secret
+# stands in the environment; here is its variable.
+#
+#     [plugins.parrot]
+#     base_url = "https://parrot.example.com"
+#     api_key = "env:PARROT_API_KEY"
+"""
+
 _WIDTH: Final = 100
 
 
@@ -27,7 +36,7 @@ def example_file() -> str:
         for setting in table.settings:
             lines += ["", *_explained(setting)]
         parts.append("\n".join(lines) + "\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, _TAIL])
 
 
 def _explained(setting: Setting) -> Iterator[str]:

@@ -11,10 +11,11 @@ from typing import Final, cast
 from warmline.errors import ConfigError
 from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting, Value, setting_named
 from warmline.server.settings.file import SettingsFile, read_file
+from warmline.server.settings.installed import GROUPS, installed, names_in_words
 from warmline.server.settings.lines import KeyPath
 from warmline.server.settings.nearest import looks_secret, suggestion, written
 from warmline.server.settings.sources import COMMAND_LINE, DEFAULT, Source, SourceKind
-from warmline.server.settings.tables import NOT_ABOVE, Settings
+from warmline.server.settings.tables import NOT_ABOVE, PLUGINS, REFERENCE, Settings
 from warmline.server.settings.values import Unfit, read_value, shown
 
 __all__ = ["DEFAULT_FILE", "LoadedSettings", "load_settings"]
@@ -29,7 +30,7 @@ class LoadedSettings:
 
     settings: Settings
     sources: Mapping[str, Source]
-    """Where each value came from, by the setting's name, for every setting."""
+    """Where each value came from, by the setting's name, for every setting; plugins' that are set as well."""
 
     path: Path | None
     """The file that was read, as it was named; None without one."""
@@ -77,16 +78,17 @@ class _Problem:
 class _Gathering:
     """Values and problems, as they are found.
 
-    What changes here: all three, only in the `take_` methods; a later source replaces an earlier one.
+    What changes here: all of it, only in the `take_` methods; a later source replaces an earlier one.
     """
 
     def __init__(self) -> None:
         self._values: dict[str, Value] = {}
+        self._plugins: dict[str, dict[str, object]] = {}
         self._sources: dict[str, Source] = {}
         self._problems: list[_Problem] = []
 
     def take_file(self, file: SettingsFile) -> None:
-        tables = {table.name for table in TABLES}
+        tables = {table.name for table in TABLES} | {PLUGINS}
         for name, content in file.content.items():
             if name not in tables:
                 self._unknown(file.source((name,)), (name,), is_table=isinstance(content, dict))
@@ -94,6 +96,8 @@ class _Gathering:
                 self._problem(
                     file.source((name,)), f"{name} is {shown(content)}; it must be a table, [{name}]"
                 )
+            elif name == PLUGINS:
+                self._take_plugins(file, content)
             else:
                 for key, raw in content.items():
                     self._take_key(file, (name, key), raw)
@@ -103,8 +107,11 @@ class _Gathering:
             if raw is None:
                 continue
             setting = setting_named(name)
-            if setting is None:
-                self._unknown(COMMAND_LINE, tuple(name.split(".")), is_table=False)
+            path = tuple(name.split("."))
+            if path[0] == PLUGINS and len(path) == 3:
+                self._take_plugin_key(COMMAND_LINE, path, raw)
+            elif setting is None:
+                self._unknown(COMMAND_LINE, path, is_table=False)
             elif setting.kind is Kind.SECRET:
                 self._secret_misplaced(COMMAND_LINE, setting)
             else:
@@ -117,7 +124,7 @@ class _Gathering:
                 self._take(Source(SourceKind.ENVIRONMENT, variable), setting, environ[variable])
 
     def finish(self, path: Path | None) -> LoadedSettings:
-        settings = Settings(**{
+        tables = {
             table.name: dataclasses.replace(
                 getattr(Settings(), table.name),
                 **{
@@ -127,8 +134,9 @@ class _Gathering:
                 },
             )
             for table in TABLES
-        })
-        sources = {setting.name: self._sources.get(setting.name, DEFAULT) for setting in CATALOGUE}
+        }
+        settings = Settings(**tables, plugins=self._plugins)
+        sources = {setting.name: DEFAULT for setting in CATALOGUE} | self._sources
         loaded = LoadedSettings(settings, sources, path)
         problems = self._problems or list(_contradictions(loaded))
         if problems:
@@ -148,6 +156,34 @@ class _Gathering:
             value = self._values.get(setting.name)
             if isinstance(value, Path):
                 self._values[setting.name] = file.folder / value
+
+    def _take_plugins(self, file: SettingsFile, content: Mapping[str, object]) -> None:
+        for name, table in content.items():
+            path = (PLUGINS, name)
+            if not isinstance(table, dict):
+                self._problem(
+                    file.source(path),
+                    f"{written(path)} is {shown(table)}; it must be a table, [{written(path)}]",
+                )
+                continue
+            if not any(name in installed(key) for key in GROUPS):
+                told = f"[{written(path)}] is for no provider that is there ({names_in_words(*GROUPS)})"
+                self._problem(file.source(path), told)
+            for key, raw in table.items():
+                self._take_plugin_key(file.source((*path, key)), (*path, key), raw)
+
+    def _take_plugin_key(self, source: Source, path: KeyPath, raw: object) -> None:
+        """Take what only the plugin itself can check; a secret may be there only by its variable's name."""
+        _, name, key = path
+        if looks_secret(path) and isinstance(raw, str) and not raw.startswith(REFERENCE):
+            self._problem(
+                source,
+                f"{written(path)} looks like a secret, which must not stand here; put it into the "
+                f'environment, and write "{REFERENCE}" and the variable\'s name',
+            )
+            return
+        self._plugins.setdefault(name, {})[key] = raw
+        self._sources[".".join(path)] = source
 
     def _take(self, source: Source, setting: Setting, raw: object) -> None:
         try:

@@ -9,6 +9,7 @@ from typing import Final
 
 from warmline.server.settings.catalogue import CATALOGUE, TABLES
 from warmline.server.settings.lines import KeyPath
+from warmline.server.settings.tables import PLUGINS
 
 __all__ = ["looks_secret", "suggestion", "written"]
 
@@ -39,10 +40,11 @@ def suggestion(path: KeyPath, *, is_table: bool) -> str:
     tables = {table.name: table for table in TABLES}
     wanted = _plain(path[-1])
     if is_table and len(path) == 1:
-        near = difflib.get_close_matches(wanted, tables, 1, _CUTOFF)
+        known = [*tables, f"{PLUGINS}.NAME"]
+        near = difflib.get_close_matches(wanted, known, 1, _CUTOFF)
         if near:
             return f"did you mean [{near[0]}]?"
-        return "the tables are " + ", ".join(f"[{name}]" for name in tables)
+        return "the tables are " + ", ".join(f"[{name}]" for name in known)
     same_table = tables.get(path[0]) if len(path) > 1 else None
     here = same_table.settings if same_table else ()
     for candidates, cutoff in ((here, _CUTOFF), (CATALOGUE, _CUTOFF_ELSEWHERE)):

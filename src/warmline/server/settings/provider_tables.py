@@ -10,6 +10,7 @@ from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.secret import Secret
 
 __all__ = [
+    "AnthropicTable",
     "LinesTable",
     "OpenAiTable",
     "ProvidersTable",
@@ -23,10 +24,10 @@ _URL_PHRASE: Final = 'base URLs without a query, such as "https://api.example.co
 class ProvidersTable:
     """Who answers."""
 
-    llm: Literal["auto", "offline", "openai"] = setting(
+    llm: Literal["auto", "offline", "openai", "anthropic"] | str = setting(
         "auto",
         "Who answers. `auto`: OpenAI if its key is set or `openai.base_urls` is another server's, "
-        "else passages of the documents are read aloud.",
+        "else Anthropic if its key is set, else passages of the documents are read aloud.",
     )
 
 
@@ -55,6 +56,37 @@ class OpenAiTable:
     )
     max_tokens: int = setting(
         0, "Longest reply; 0 leaves it to the model.", unit="tokens", at_least=0, at_most=100_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AnthropicTable:
+    """Anthropic."""
+
+    api_key: Secret | None = secret(  # noqa: RUF009 - it returns a field
+        "ANTHROPIC_API_KEY",
+        "The key.",
+        at_least=1,
+        pattern=r"[!-~]+",
+        phrase="a key of printable ASCII characters without spaces",
+    )
+    base_urls: tuple[str, ...] = setting(
+        ("https://api.anthropic.com",),
+        "Where it is; of several regions, the nearest by measured round trip is used.",
+        pattern=_URL,
+        phrase='base URLs without a query and without the "/v1", such as "https://api.example.com"',
+    )
+    model: str = setting("claude-haiku-5-5", "The model that answers.", at_least=1, at_most=200)
+    thinking: Literal["", "disabled", "adaptive"] = setting(
+        "disabled",
+        "Whether the model may think first, in silence; empty leaves it to the model. "
+        "Models that always think refuse `disabled`.",
+    )
+    effort: Literal["", "low", "medium", "high", "xhigh", "max"] = setting(
+        "", "How much the model puts into an answer; empty leaves it to the model. Less is faster."
+    )
+    max_tokens: int = setting(
+        1_024, "Longest reply, thinking included.", unit="tokens", at_least=1, at_most=100_000
     )
 
 

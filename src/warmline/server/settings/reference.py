@@ -28,9 +28,18 @@ complete one.
 """
 
 
+_TAIL: Final = """\
+## `[plugins.NAME]`
+
+What a provider of another package is told, where NAME is the name that it is installed under. Its own
+documentation says which keys there are. A secret stands in the environment; the file has its variable:
+`api_key = "env:PARROT_API_KEY"`.
+"""
+
+
 def reference_page() -> str:
     """Return the page as Markdown."""
-    return "\n".join([_HEAD, *map(_table, TABLES)])
+    return "\n".join([_HEAD, *map(_table, TABLES), _TAIL])
 
 
 def _table(table: Table) -> str:

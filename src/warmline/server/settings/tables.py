@@ -5,12 +5,14 @@ Those of services and of the lines to them are in `provider_tables`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.provider_tables import (
+    AnthropicTable,
     LinesTable,
     OpenAiTable,
     ProvidersTable,
@@ -19,6 +21,8 @@ from warmline.server.settings.secret import Secret
 
 __all__ = [
     "NOT_ABOVE",
+    "PLUGINS",
+    "REFERENCE",
     "AgentTable",
     "KnowledgeTable",
     "LimitsTable",
@@ -30,6 +34,12 @@ __all__ = [
     "TurnsTable",
     "VoiceTable",
 ]
+
+PLUGINS: Final = "plugins"
+"""Tables of providers that other packages bring are written `[plugins.NAME]`."""
+
+REFERENCE: Final = "env:"
+"""Before the name of the environment variable that holds a plugin's secret."""
 
 _NAME: Final = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
 """A host's name or address as a browser writes it: lower case, IPv6 in brackets."""
@@ -226,8 +236,11 @@ class Settings:
     recogniser: RecogniserTable = RecogniserTable()
     providers: ProvidersTable = ProvidersTable()
     openai: OpenAiTable = OpenAiTable()
+    anthropic: AnthropicTable = AnthropicTable()
     lines: LinesTable = LinesTable()
     log: LogTable = LogTable()
+    plugins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """`[plugins.NAME]`: what a provider of another package is told, as it was written, by its name."""
 
 
 NOT_ABOVE: Final = (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from warmline.server.settings.catalogue import Kind, Setting, Value, format_number
+from warmline.server.settings.installed import installed, names_in_words
 from warmline.server.settings.nearest import written
 from warmline.server.settings.secret import Secret
 
@@ -43,7 +44,9 @@ def read_value(setting: Setting, raw: object) -> Value:
             for item in raw:
                 _text(setting, item)
             return tuple(raw)
-        case Kind.CHOICE, str() if raw in setting.choices:
+        case Kind.CHOICE | Kind.PROVIDER, str() if raw in setting.choices:
+            return raw
+        case Kind.PROVIDER, str() if raw in installed(setting.key):
             return raw
         case Kind.PATH, str() | Path():
             return _path(str(raw))
@@ -90,7 +93,11 @@ def shown(raw: object) -> str:
 
 def _unfit(setting: Setting, raw: object) -> Unfit:
     text = f"is {shown(raw)}; it must be {setting.requirement}"
-    if setting.choices and (near := difflib.get_close_matches(str(raw).lower(), setting.choices, 1)):
+    words = list(setting.choices)
+    if setting.kind is Kind.PROVIDER:
+        text += f" ({names_in_words(setting.key)})"
+        words += installed(setting.key)
+    if words and (near := difflib.get_close_matches(str(raw).lower(), words, 1)):
         text += f'; did you mean "{near[0]}"?'
     return Unfit(text)
 

@@ -12,14 +12,14 @@ from aiohttp import WSMsgType, web
 
 from warmline.core.clock import SystemClock, unix_time_s
 from warmline.core.ids import new_id
-from warmline.simulators.faults import FaultQueue
-from warmline.simulators.openai.answers import (
+from warmline.simulators.answers import (
     PrefixCache,
     answer_text,
     last_user_text,
     spoken_tokens,
     token_count,
 )
+from warmline.simulators.faults import FaultQueue
 from warmline.simulators.openai.errors import error_body
 from warmline.simulators.outgoing import Gone, HttpOutgoing, SocketOutgoing
 from warmline.simulators.script import Script

@@ -16,14 +16,14 @@ from warmline.core.clock import unix_time_s
 from warmline.core.formats import PCM_16K
 from warmline.core.ids import new_id
 from warmline.knowledge.minilm import MiniLm
-from warmline.simulators.faults import FaultKind
-from warmline.simulators.openai.answers import (
+from warmline.simulators.answers import (
     PrefixCache,
     answer_text,
     last_user_text,
     spoken_tokens,
     token_count,
 )
+from warmline.simulators.faults import FaultKind
 from warmline.simulators.openai.errors import error_body, refusal
 from warmline.simulators.openai.responses import Responses
 from warmline.simulators.outgoing import HttpOutgoing

@@ -1,0 +1,1 @@
+"""A provider for warmline that answers by repeating what it is asked."""
