@@ -374,4 +374,4 @@ async def test_http2_needs_a_context_of_its_own_and_https():
     far.http2_tls = far.tls
     async with HttpEndpoint("far", ["http://localhost"], far, ONE, CLOCK, http2=True) as lines:
         with pytest.raises(OpenFailed, match="needs https"):
-            await ask(lines)
+            await ask(lines, STREAM)
