@@ -93,10 +93,11 @@ class Connection:
         self._sending = anyio.Lock()
 
     async def flush(self) -> None:
-        """Send what h2 wants sent."""
-        async with self._sending:
-            if data := self.h2.data_to_send():
-                await self.transport.send(data)
+        """Send what h2 wants sent; shielded, since half a TLS record would spoil the connection."""
+        with anyio.CancelScope(shield=True):
+            async with self._sending:
+                if data := self.h2.data_to_send():
+                    await self.transport.send(data)
 
     async def say_goodbye(self, last_stream_id: int) -> None:
         """Send GOAWAY; h2 by itself would send nothing after it."""

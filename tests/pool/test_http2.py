@@ -83,7 +83,8 @@ async def test_many_requests_share_one_line():
                     tasks.start_soon(lambda: ask(lines, on_line=uses.append))
         assert len(far.connections) == 1
     assert len({use.line_id for use in uses}) == 1
-    assert all(use.reused and use.waited_s < 0.005 for use in uses)
+    assert all(use.reused for use in uses)
+    assert median(use.waited_s for use in uses) < 0.005
     assert min(uses[0].cost.tls_s, uses[0].cost.upgrade_s) > 0
 
 
