@@ -6,7 +6,7 @@ One after another, answers of 1.6 MB are begun and left after their first piece,
 interrupts, and each time a small request follows at once. HTTP/1.1 pays for a cancel with its
 connection, and has spares; HTTP/2 resets the stream. Both are asked in turn, in one process; the far
 ends, over TLS on this machine, run in another. A connection costs more where the network is longer:
-see the column of connections.
+see how many lines were opened.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ AFTERWARDS: Final = 100
 PIECE: Final = b"x" * 16_000
 PIECES: Final = 100
 QUIET_S: Final = 0.02
-"""A pause before what is compared with, so that no far end is still busy with a cancel."""
+"""A pause before each, so that no far end is still busy with the cancel before."""
 
 SMALL: Final = HttpRequest("GET", "/small")
 LARGE: Final = HttpRequest("POST", "/large")
@@ -66,10 +66,10 @@ class Row:
     p95_ms: float
     max_ms: float
     p50_ratio: float
-    """To the median of the requests on lines where nothing is ever cancelled."""
+    """To the median on lines where nothing is ever cancelled."""
 
-    connections: int
-    """Opened by the pool, with its spares."""
+    lines: int
+    """Connections that the pool opened, with its spares."""
 
 
 class Measured:
@@ -85,9 +85,11 @@ class Measured:
         self.afterwards_s: list[float] = []
 
     async def cancel_one(self) -> None:
-        """Time a request on lines where nothing is cancelled; cancel an answer, and time the next request."""
+        """Time a request after one that was read, on lines where none is cancelled; then after a cancel."""
         await anyio.sleep(QUIET_S)
+        await time_s(self.untouched)
         self.base_s.append(await time_s(self.untouched))
+        await anyio.sleep(QUIET_S)
         async with self.cancelled.request(LARGE) as response:
             await anext(response.chunks())
         self.next_s.append(await time_s(self.cancelled))
@@ -95,9 +97,9 @@ class Measured:
     def rows(self) -> list[Row]:
         """Return the protocol's part of the table."""
         return [
-            self._row("nothing ever cancelled", self.base_s, self.untouched),
-            self._row("right after a cancel", self.next_s, self.cancelled),
-            self._row("after all cancels", self.afterwards_s, self.cancelled),
+            self._row("none cancelled", self.base_s, self.untouched),
+            self._row("after a cancel", self.next_s, self.cancelled),
+            self._row("after them all", self.afterwards_s, self.cancelled),
         ]
 
     def _row(self, request: str, times_s: list[float], endpoint: HttpEndpoint) -> Row:
@@ -215,11 +217,11 @@ def main() -> None:
         print(json.dumps([asdict(row) for row in rows]))
         return
     table = Table(title=f"A small request after {cancels} cancelled answers of 1.6 MB")
-    for heading in ("protocol", "request", "count", "p50 ms", "p95 ms", "max ms", "× p50", "connections"):
+    for heading in ("protocol", "request", "count", "p50 ms", "p95 ms", "max ms", "ratio", "lines"):
         table.add_column(heading, justify="left" if heading in {"protocol", "request"} else "right")
     for row in rows:
         times = (f"{row.p50_ms:.2f}", f"{row.p95_ms:.2f}", f"{row.max_ms:.2f}", f"{row.p50_ratio:.2f}")
-        table.add_row(row.protocol, row.request, str(row.count), *times, str(row.connections))
+        table.add_row(row.protocol, row.request, str(row.count), *times, str(row.lines))
     Console().print(table)
 
 
