@@ -155,11 +155,11 @@ class Http2Line(asyncio.Protocol):
             if response.problem is not None:
                 raise response.problem
             if not response.has_headers.is_set():
+                if self._heard_at_s < sent_at_s:
+                    # The connection may be dead: the next request is not to wait in vain as well.
+                    self._leaving = "nothing has come from it for too long"
                 raise NoAnswer(f"asking {self._address.authority}: no answer within {first_result_s:g} s")
-        except BaseException as error:
-            if isinstance(error, NoAnswer) and self._heard_at_s < sent_at_s:
-                # The connection may be dead: the next request is not to wait in vain as well.
-                self._leaving = "nothing has come from it for too long"
+        except BaseException:
             response.abandon()
             raise
         return response
@@ -247,10 +247,9 @@ class Http2Line(asyncio.Protocol):
         for answered in self._pings.values():
             answered.set()
         why = self._leaving or exc
-        problem = self._lost(f"the connection was dropped{f' ({why})' if why else ''}")
         streams, self._streams = self._streams, {}
         for response in streams.values():
-            response.finish(problem)
+            response.finish(self._lost(f"the connection was dropped{f' ({why})' if why else ''}"))
         self._tell_lost()
 
     # What comes from the far end.
@@ -310,8 +309,8 @@ class Http2Line(asyncio.Protocol):
 
     async def _begin(self, settings_s: float) -> None:
         """Send our settings and wait for theirs, which say how many requests it takes at once."""
-        assert self._transport is not None
-        if self._transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+        ssl_object = self._transport.get_extra_info("ssl_object") if self._transport else None
+        if ssl_object is not None and ssl_object.selected_alpn_protocol() != "h2":
             raise _no_http2(self._address)
         self._may_send = True
         self._settle()
