@@ -4,6 +4,7 @@ from statistics import median
 
 import anyio
 import pytest
+from anyio.abc import SocketAttribute
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
@@ -11,11 +12,11 @@ from tests.pool.http2_far_end import http2_far_end
 from warmline.core.clock import SystemClock
 from warmline.core.line_use import LineUse
 from warmline.errors import LeaseTimeout, LineLost, NoAnswer, OpenFailed
-from warmline.pool.dialling import Dialler
+from warmline.pool.dialling import Address, Dialler
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.http import HttpRequest
+from warmline.pool.http2 import Http2Line
 from warmline.pool.resolver import Resolver
-from warmline.pool.retrying import RetryPolicy
 from warmline.pool.shelf import ShelfPolicy
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
@@ -360,11 +361,24 @@ async def test_a_far_end_that_is_silent_is_given_up_and_not_asked_again():
 
 
 async def test_a_far_end_without_http2_is_an_opening_that_failed():
-    """The message says what to do."""
-    async with http2_far_end(ROUTES, offers="http/1.1") as far:
-        async with endpoint(far, retry=RetryPolicy(retries=0)) as lines:
-            with pytest.raises(OpenFailed, match=r"set the endpoint to HTTP/1\.1"):
-                await ask(lines)
+    """The message says what to do, whether the far end passes over what we offer or refuses it."""
+    async with http2_far_end(ROUTES, offers="http/1.1") as far, endpoint(far) as lines:
+        with pytest.raises(OpenFailed, match=r"set the endpoint to HTTP/1\.1"):
+            await ask(lines, STREAM)
+
+    async def refuse(client) -> None:
+        async with client:
+            await client.send(b"\x15\x03\x03\x00\x02\x02\x78")  # the alert no_application_protocol
+
+    async with (
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(listener.serve, refuse)
+        address = Address("localhost", listener.extra(SocketAttribute.local_port), is_tls=True, path="")
+        with pytest.raises(OpenFailed, match=r"set the endpoint to HTTP/1\.1"):
+            await Http2Line.open(far.dialler, address, {}, CLOCK, lambda: None)
+        tasks.cancel_scope.cancel()
 
 
 async def test_http2_needs_a_context_of_its_own_and_https():

@@ -117,7 +117,7 @@ class Http2Line(asyncio.Protocol):
                 address, lambda: cls(address, headers, clock, on_lost), dialler.http2_tls
             )
         except OpenFailed as error:
-            if "NO_APPLICATION_PROTOCOL" in str(error):
+            if "no application protocol" in str(error):
                 raise _no_http2(address) from error
             raise
         began_s = clock.now_s()
