@@ -20,7 +20,7 @@ class OpenCost:
 
     tls_s: float = 0.0
     upgrade_s: float = 0.0
-    """The WebSocket's handshake; 0 for plain HTTP."""
+    """The WebSocket's handshake, or waiting for HTTP/2's settings; 0 for HTTP/1.1."""
 
     @property
     def total_s(self) -> float:

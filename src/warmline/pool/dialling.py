@@ -40,14 +40,16 @@ class TimedSslObject(ssl.SSLObject):
         self.done_at_s = _CLOCK.now_s()
 
 
-def ssl_context(certificate: str | None = None) -> ssl.SSLContext:
+def ssl_context(certificate: str | None = None, *, http2: bool = False) -> ssl.SSLContext:
     """Return a context that trusts the machine's authorities, and those in a PEM file if one is given.
 
-    The file is read here, so make contexts at start-up.
+    The file is read here, so make contexts at start-up. With `http2` it offers that protocol alone.
     """
     context = ssl.create_default_context()
     if certificate is not None:
         context.load_verify_locations(certificate)
+    if http2:
+        context.set_alpn_protocols(["h2"])
     return context
 
 
@@ -90,6 +92,7 @@ class Dialler:
         clock: Clock,
         *,
         tls: ssl.SSLContext | None = None,
+        http2_tls: ssl.SSLContext | None = None,
         proxy: str | None = None,
         connect_s: float = 10.0,
         proxy_resolves: bool = True,
@@ -100,12 +103,14 @@ class Dialler:
             resolver: Finds addresses.
             clock: The process's.
             tls: For https and wss; the machine's authorities by default.
+            http2_tls: For endpoints that speak HTTP/2: `ssl_context(..., http2=True)`.
             proxy: An HTTP proxy to go through by CONNECT, such as `http://10.0.0.1:3128`.
             connect_s: How long each of TCP and TLS may take.
             proxy_resolves: Whether the proxy is told names, which it may be alone in knowing, or addresses.
         """
         self.tls = tls or ssl_context()
         self.tls.sslobject_class = TimedSslObject
+        self.http2_tls = http2_tls
         self.connect_s = connect_s
         self._resolver = resolver
         self._clock = clock

@@ -21,6 +21,7 @@ from warmline.errors import LineLost, NoAnswer, OpenFailed, PoolError
 from warmline.pool.dialling import Address, Dialler
 from warmline.pool.http import HttpLine, HttpRequest, HttpResponse, LineResponse
 from warmline.pool.http1 import Http1Line
+from warmline.pool.http2 import Http2Line
 from warmline.pool.pool import OnLost, Pool
 from warmline.pool.regions import Region, nearest
 from warmline.pool.retrying import RetryPolicy, retry_after_s
@@ -89,6 +90,7 @@ class HttpEndpoint:
         probe: HttpRequest | None = None,
         retry: RetryPolicy | None = None,
         wait_s: float = 5.0,
+        http2: bool = False,
     ) -> None:
         """Prepare; nothing is opened.
 
@@ -102,9 +104,13 @@ class HttpEndpoint:
             probe: A request that costs nothing; it keeps lines alive, and measures.
             retry: For requests that may be sent twice.
             wait_s: How long a request waits for a line, in seconds, unless it says otherwise.
+            http2: Speak HTTP/2, which carries many requests on one line and cancels one without
+                losing it; the dialler needs its `http2_tls` for that.
         """
         if not base_urls:
             raise ValueError(f"{name} has no base URL")
+        if http2 and dialler.http2_tls is None:
+            raise ValueError(f"{name} is to speak HTTP/2, and the dialler has no TLS context for it")
         self.name = name
         self._dialler = dialler
         self._policy = policy
@@ -113,6 +119,7 @@ class HttpEndpoint:
         self._probe = probe
         self._retry = retry or RetryPolicy()
         self._wait_s = wait_s
+        self._http2 = http2
         self._draw = random.Random()
         self._sites = {url: self._site(url) for url in dict.fromkeys(base_urls)}
         self._current = base_urls[0]
@@ -243,6 +250,8 @@ class HttpEndpoint:
         address = Address.of(url)
 
         async def open_line(on_lost: OnLost) -> HttpLine:
+            if self._http2:
+                return await Http2Line.open(self._dialler, address, self._headers, self._clock, on_lost)
             return await Http1Line.open(
                 self._dialler, address, self._headers, self._probe, self._clock, on_lost
             )

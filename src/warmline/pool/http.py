@@ -25,6 +25,15 @@ class HttpRequest:
     is_idempotent: bool = False
     """Asking twice does no harm: it may be sent again by itself after a failure."""
 
+    def fields(self, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return the header fields to send: the endpoint's, replaced by the request's own, and the length."""
+        named = {name.lower() for name, _ in self.headers}
+        fields = [(name, value) for name, value in headers.items() if name.lower() not in named]
+        fields.extend(self.headers)
+        if self.body or self.method in ("POST", "PUT", "PATCH"):
+            fields.append(("content-length", str(len(self.body))))
+        return fields
+
 
 class LineResponse(Protocol):
     """A response whose body may still be on its way."""

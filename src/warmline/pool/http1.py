@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from typing import Final, Self, cast
+from collections.abc import Mapping
+from typing import Final, cast
 
 import anyio
 import httptools
@@ -17,6 +16,7 @@ from warmline.errors import LineLost, NoAnswer
 from warmline.pool.dialling import Address, Dialler
 from warmline.pool.http import HttpRequest
 from warmline.pool.pool import OnLost
+from warmline.pool.response import ArrivingResponse
 
 __all__ = ["Http1Line", "Http1Response"]
 
@@ -26,66 +26,16 @@ _BUFFERED_BYTES: Final = 262_144
 _HEADER_BYTES: Final = 65_536
 
 
-class Http1Response:
-    """A response on a line; implements `warmline.pool.http.LineResponse`."""
+class Http1Response(ArrivingResponse):
+    """A response on a line; abandoned, it does nothing, since the line is not used again then."""
 
     def __init__(self, line: Http1Line) -> None:
-        self.status = 0
-        self.headers: dict[str, str] = {}
-        self.has_headers = anyio.Event()
-        self.is_complete = False
-        self.problem: LineLost | None = None
+        super().__init__()
         self._line = line
-        self._body: deque[bytes] = deque()
-        self._buffered_bytes = 0
-        self._arrived = anyio.Event()
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Return the body in pieces as they arrive; every call goes on where the last one stopped."""
-        return self
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        while not self._body:
-            if self.problem is not None:
-                raise self.problem
-            if self.is_complete:
-                raise StopAsyncIteration
-            self._arrived = anyio.Event()
-            await self._arrived.wait()
-        piece = self._body.popleft()
-        self._buffered_bytes -= len(piece)
-        if self._buffered_bytes < _BUFFERED_BYTES:
+    def _was_read(self, size_bytes: int) -> None:
+        if self.unread_bytes < _BUFFERED_BYTES:
             self._line.resume_reading()
-        return piece
-
-    async def read(self, *, at_most_bytes: int = 16_777_216) -> bytes:
-        """Return the rest of the body."""
-        body = bytearray()
-        async for piece in self:
-            body += piece
-            if len(body) > at_most_bytes:
-                raise LineLost(f"reading an answer: it is larger than {at_most_bytes} bytes")
-        return bytes(body)
-
-    def abandon(self) -> None:
-        """Leave the rest unread; nothing to do, since the line is not used again then."""
-
-    def take(self, piece: bytes) -> bool:
-        """Add a piece of the body; return whether the far end should wait."""
-        self._body.append(piece)
-        self._buffered_bytes += len(piece)
-        self._arrived.set()
-        return self._buffered_bytes >= _BUFFERED_BYTES
-
-    def finish(self, problem: LineLost | None = None) -> None:
-        """End the body, well or badly."""
-        self.is_complete = problem is None
-        self.problem = problem
-        self.has_headers.set()
-        self._arrived.set()
 
 
 class Http1Line(asyncio.Protocol):
@@ -201,11 +151,7 @@ class Http1Line(asyncio.Protocol):
             f"{request.method} {self._address.path}{request.path} HTTP/1.1",
             f"host: {self._address.authority}",
         ]
-        named = {name.lower() for name, _ in request.headers}
-        lines.extend(f"{name}: {value}" for name, value in self._headers.items() if name.lower() not in named)
-        lines.extend(f"{name}: {value}" for name, value in request.headers)
-        if request.body or request.method in ("POST", "PUT", "PATCH"):
-            lines.append(f"content-length: {len(request.body)}")
+        lines.extend(f"{name}: {value}" for name, value in request.fields(self._headers))
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     # The transport's callbacks.
@@ -253,12 +199,8 @@ class Http1Line(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header."""
-        if self._response is None:
-            return
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        before = self._response.headers.get(key)
-        self._response.headers[key] = text if before is None else f"{before}, {text}"
+        if self._response is not None:
+            self._response.add_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Hand the response over."""
@@ -275,7 +217,10 @@ class Http1Line(asyncio.Protocol):
 
     def on_body(self, piece: bytes) -> None:
         """Hand a piece of the body over."""
-        if self._response is not None and self._response.take(piece) and self._transport is not None:
+        if self._response is None or self._transport is None:
+            return
+        self._response.add(piece)
+        if self._response.unread_bytes >= _BUFFERED_BYTES:
             self._is_paused = True
             self._transport.pause_reading()
 

@@ -92,6 +92,7 @@ class _Shelved(Generic[LineT]):
         self.used_at_s = 0.0
         self.leases = 0
         self.is_being_kept_alive = False
+        self.is_lent_to_keep_alive = False
 
     def view(self) -> ShelvedLine:
         return ShelvedLine(
@@ -406,6 +407,7 @@ class Pool(Generic[LineT]):
         shelved.is_being_kept_alive = True
         if shelved.line is not None and shelved.line.capacity == 1:
             # While it is asked, it answers nobody else.
+            shelved.is_lent_to_keep_alive = True
             shelved.leases += 1
             self._move(shelved, LineEvent.LEASED)
         self._todo.append((self._keep_alive, shelved))
@@ -471,7 +473,8 @@ class Pool(Generic[LineT]):
         shelved.is_being_kept_alive = False
         if round_trip_s is not None and self._on_round_trip is not None:
             self._on_round_trip(round_trip_s)
-        if line.capacity == 1:
+        if shelved.is_lent_to_keep_alive:
+            shelved.is_lent_to_keep_alive = False
             self._give_back(shelved)
             return
         if shelved.state is LineState.IDLE:
