@@ -8,22 +8,16 @@ from typing import Any, Final
 import msgspec
 
 from warmline.errors import ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmRequest, Message, Role
+from warmline.interfaces.llm import LlmRequest
 from warmline.pool.http import HttpRequest
 from warmline.providers.openai.failures import PROVIDER, ErrorBody, stream_failure
+from warmline.providers.openai.prompt import instructions_text, message_text
 from warmline.providers.openai.sse import EventStream
 
 __all__ = ["MODELS", "ChatSettings", "ChatStream", "Usage", "chat_request"]
 
 MODELS: Final = HttpRequest("GET", "/models", is_idempotent=True)
 """Costs nothing, and needs a valid key: what keeps lines alive and measures them."""
-
-_SPOKEN: Final = (
-    "Your words are spoken aloud to a person on a call. Answer in one to three short sentences of plain "
-    "speech, without lists, headings, links or emoji. What the person said was recognised by a machine "
-    "and may be wrong in places; go by what they most likely meant."
-)
-"""Stands before the operator's instructions; never changes, so that the provider's prompt cache holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +49,11 @@ def chat_request(request: LlmRequest, settings: ChatSettings) -> HttpRequest:
     The prompt's beginning is the same from turn to turn: instructions, then the conversation so
     far; the passages found for a question stand with it, at the end.
     """
-    instructions = f"{_SPOKEN}\n\n{request.instructions}".rstrip()
     body: dict[str, Any] = {
         "model": settings.model,
         "messages": [
-            {"role": "system", "content": instructions},
-            *({"role": message.role.value, "content": _content(message)} for message in request.messages),
+            {"role": "system", "content": instructions_text(request)},
+            *({"role": message.role.value, "content": message_text(message)} for message in request.messages),
         ],
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -80,13 +73,6 @@ def chat_request(request: LlmRequest, settings: ChatSettings) -> HttpRequest:
         # It changes nothing at the far end; asked twice, it costs twice and harms nobody.
         is_idempotent=True,
     )
-
-
-def _content(message: Message) -> str:
-    if message.role is not Role.USER or not message.passages:
-        return message.text
-    found = "\n\n".join(f"[{passage.title}] {passage.text}" for passage in message.passages)
-    return f"{message.text}\n\n<passages>\n{found}\n</passages>\nAnswer from the passages where they fit."
 
 
 class _Delta(msgspec.Struct):
