@@ -127,7 +127,8 @@ def _advice(status: int, code: str, model: str) -> tuple[type[ProviderError], st
     if code == "model_not_found" or status == 404:
         return (
             ProviderRejected,
-            f"the key may not use {model!r} there: see the models in the [openai] settings, and openai.base_urls",
+            f"the key may not use {model!r} there: see the models in the [openai] settings, "
+            "and openai.base_urls",
         )
     if status == 403:
         return ProviderRejected, "the key, its project or this country may not use it"

@@ -19,7 +19,15 @@ from warmline.providers.openai.prompt import instructions_text, message_text
 from warmline.providers.openai.protocol import Usage
 from warmline.providers.openai.sse import EventStream
 
-__all__ = ["ResponseStream", "ResponsesSettings", "response_body", "response_request"]
+__all__ = [
+    "Held",
+    "ResponseStream",
+    "ResponsesSettings",
+    "held_after",
+    "kind_and_lane",
+    "response_create",
+    "response_request",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +44,42 @@ class ResponsesSettings:
     """Whether OpenAI may keep what was said after it has answered; nothing here needs it to."""
 
 
-def response_body(
-    request: LlmRequest, settings: ResponsesSettings, messages: Sequence[Message] | None = None
-) -> dict[str, Any]:
-    """Return what asks for a response, over HTTP as over the socket.
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the far end holds of a conversation: what its newest response stands on, and that response."""
 
-    The instructions are in every body: they are not taken over from a previous response.
+    response_id: str
+    messages: tuple[Message, ...]
 
-    Args:
-        request: What to answer.
-        settings: What every request carries.
-        messages: Those to send, where the far end holds the ones before; all of them by default.
-    """
+    def new_messages(self, messages: Sequence[Message]) -> Sequence[Message] | None:
+        """Return those that the far end does not hold; None if it holds something else.
+
+        It does as soon as a reply was not heard to its end: what was heard is what was said.
+        """
+        count = len(self.messages)
+        if len(messages) <= count or [*map(_said, messages[:count])] != [*map(_said, self.messages)]:
+            return None
+        return messages[count:]
+
+
+def held_after(request: LlmRequest, stream: ResponseStream) -> Held | None:
+    """Return what the far end holds when a response is over; None if it is not to be built upon."""
+    if not stream.is_completed or not stream.response_id:
+        return None
+    reply = (Message(Role.ASSISTANT, stream.text),) if stream.text else ()
+    return Held(stream.response_id, (*request.messages, *reply))
+
+
+def _said(message: Message) -> tuple[Role, str]:
+    return message.role, message_text(message).strip()
+
+
+def _body(request: LlmRequest, settings: ResponsesSettings, messages: Sequence[Message]) -> dict[str, Any]:
+    # The instructions are in every body: they are not taken over from a previous response.
     body: dict[str, Any] = {
         "model": settings.model,
         "instructions": instructions_text(request),
-        "input": [_item(message) for message in (request.messages if messages is None else messages)],
+        "input": [_item(message) for message in messages],
         "store": settings.store,
         "prompt_cache_key": settings.cache_key,
     }
@@ -69,10 +97,49 @@ def response_request(request: LlmRequest, settings: ResponsesSettings) -> HttpRe
         "POST",
         "/responses",
         (("content-type", "application/json"), ("accept", "text/event-stream")),
-        msgspec.json.encode(response_body(request, settings) | streamed),
+        msgspec.json.encode(_body(request, settings, request.messages) | streamed),
         # It changes nothing at the far end; asked twice, it costs twice and harms nobody.
         is_idempotent=True,
     )
+
+
+def response_create(
+    request: LlmRequest,
+    settings: ResponsesSettings,
+    stream_id: str,
+    held: Held | None = None,
+    *,
+    generate: bool = True,
+) -> bytes:
+    """Return the socket's message that asks for a response.
+
+    Args:
+        request: What to answer.
+        settings: What every request carries.
+        stream_id: The lane on which to answer.
+        held: What the far end holds of the conversation; of what it holds, nothing is sent again.
+        generate: Whether to answer, or only to read the context so that the next answer begins sooner.
+    """
+    new = held.new_messages(request.messages) if held is not None else None
+    body = _body(request, settings, request.messages if new is None else new)
+    body |= {"type": "response.create", "stream_id": stream_id}
+    if held is not None and new is not None:
+        body["previous_response_id"] = held.response_id
+    if not generate:
+        body["generate"] = False
+    return msgspec.json.encode(body)
+
+
+def kind_and_lane(event: bytes) -> tuple[str, str]:
+    """Return an event's type, and the `stream_id` that it carries; one that can't be read is an `error`.
+
+    Without a lane, it is told to the whole socket.
+    """
+    try:
+        read = _KIND.decode(event)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        return "error", ""
+    return read.type, read.stream_id
 
 
 def _item(message: Message) -> dict[str, Any]:
@@ -86,6 +153,7 @@ def _item(message: Message) -> dict[str, Any]:
 
 class _Kind(msgspec.Struct):
     type: str = ""
+    stream_id: str = ""
 
 
 class _Delta(msgspec.Struct):
@@ -180,8 +248,14 @@ class ResponseStream:
             RemoteProtocolError: it is no such stream.
             ProviderError: the far end reports a failure.
         """
-        # Some servers end it as they end chat completions.
-        return "".join([self.take(data) for data in self._events.feed(piece) if data != b"[DONE]"])
+        text = []
+        for data in self._events.feed(piece):
+            if data == b"[DONE]":
+                # Some servers end it as they end chat completions.
+                self.is_done = True
+            else:
+                text.append(self.take(data))
+        return "".join(text)
 
     def take(self, data: bytes) -> str:
         """Return the text of one event; empty for most kinds, of which there are more from year to year.
