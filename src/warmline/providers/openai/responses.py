@@ -10,7 +10,8 @@ from warmline.core.line_use import OnLine
 from warmline.interfaces.llm import LlmRequest
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.providers.openai.asking import SILENCE_S, asked, text_of
-from warmline.providers.openai.responses_protocol import ResponsesSettings, ResponseStream, response_request
+from warmline.providers.openai.responses_events import ResponseStream
+from warmline.providers.openai.responses_protocol import ResponsesSettings, response_request
 
 __all__ = ["OpenAiResponses"]
 

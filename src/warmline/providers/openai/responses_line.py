@@ -10,16 +10,15 @@ from typing import Final, Self
 import anyio
 
 from warmline.core.clock import Clock
-from warmline.core.line_use import LineUse, OnLine
+from warmline.core.line_use import LineUse
 from warmline.errors import LineLost, NoAnswer
 from warmline.interfaces.llm import LlmRequest
 from warmline.pool.sockets import SocketEndpoint, WebSocketLine
+from warmline.providers.openai.responses_events import ResponseStream, kind_and_lane
 from warmline.providers.openai.responses_protocol import (
     Held,
     ResponsesSettings,
-    ResponseStream,
     held_after,
-    kind_and_lane,
     response_create,
 )
 

@@ -155,12 +155,8 @@ class OpenAiResponsesSocket:
         return None
 
     async def _ask(self, request: LlmRequest, on_line: OnLine | None, *, generate: bool) -> Turn | None:
-        name = request.conversation_id
-        line = self._lines.get(name)
         try:
-            if line is None or not line.is_good:
-                line = await ResponsesLine.lease(self._endpoint, self._clock, wait_s=self._line_wait_s)
-                self._lines[name] = line
+            line = await self._line(request.conversation_id)
             use = line.use
             turn = line.begin(request, self._settings, generate=generate)
         except PoolError:
@@ -168,6 +164,17 @@ class OpenAiResponsesSocket:
         if on_line is not None:
             on_line(use)
         return turn
+
+    async def _line(self, conversation_id: str) -> ResponsesLine:
+        line = self._lines.get(conversation_id)
+        if line is not None and line.is_good:
+            return line
+        line = await ResponsesLine.lease(self._endpoint, self._clock, wait_s=self._line_wait_s)
+        before = self._lines.get(conversation_id)
+        self._lines[conversation_id] = line
+        if before is not None and not before.is_busy:
+            await before.aclose()
+        return line
 
     async def _first_text(self, turn: Turn) -> str | None:
         """Return it, or nothing at the end of an answer without any; None where this turn gives none."""
