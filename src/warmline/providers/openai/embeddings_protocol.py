@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -34,8 +33,8 @@ class EmbeddingSettings:
 
 class _Embedding(msgspec.Struct):
     index: int
-    embedding: bytes
-    """Base64 in the JSON: float32, little-endian. A third of the size of decimal figures."""
+    embedding: bytes | list[float]
+    """In base64 float32, little-endian: a third of the size of the figures that some servers send all the same."""
 
 
 class _Answer(msgspec.Struct):
@@ -80,11 +79,16 @@ def vectors(body: bytes, count: int) -> npt.NDArray[np.float32]:
     """
     try:
         found = sorted(_ANSWER.decode(body).data, key=lambda each: each.index)
-        rows = [np.frombuffer(each.embedding, dtype="<f4") for each in found]
+        rows = [
+            np.frombuffer(each.embedding, dtype="<f4")
+            if isinstance(each.embedding, bytes)
+            else each.embedding
+            for each in found
+        ]
         if [each.index for each in found] != list(range(count)):
             raise RemoteProtocolError(
                 f"{len(found)} embeddings for {count} texts", code="bad_embeddings", param="data"
             )
-        return np.stack(rows).astype(np.float32, copy=False)
-    except (msgspec.DecodeError, msgspec.ValidationError, binascii.Error, ValueError) as error:
+        return np.array(rows, dtype=np.float32)
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
         raise RemoteProtocolError(f"embeddings that are none: {error}", code="bad_embeddings") from error
