@@ -45,7 +45,12 @@ def test_vectors_are_asked_for_in_base64_and_of_the_wanted_length():
     assert "dimensions" not in json.loads(embedding_request(["a"], EmbeddingSettings("e")).body)
 
 
-@given(st.lists(st.lists(st.floats(width=32, allow_nan=False), min_size=3, max_size=3), min_size=1))
+@given(
+    st.lists(
+        st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=3, max_size=3),
+        min_size=1,
+    )
+)
 def test_vectors_are_in_the_order_of_their_texts_whichever_way_they_come(rows):
     """In any order, in base64, and as figures from servers that know no base64."""
     wanted = np.array(rows, dtype=np.float32)

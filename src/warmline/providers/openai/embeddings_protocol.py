@@ -34,7 +34,7 @@ class EmbeddingSettings:
 class _Embedding(msgspec.Struct):
     index: int
     embedding: bytes | list[float]
-    """In base64 float32, little-endian: a third of the size of the figures that some servers send all the same."""
+    """Float32, little-endian, in base64; some servers send figures all the same, at thrice the size."""
 
 
 class _Answer(msgspec.Struct):
