@@ -12,9 +12,12 @@ from aiohttp import web
 
 from warmline.simulators.faults import Fault, FaultKind
 
-__all__ = ["Gone", "HttpOutgoing", "Outgoing", "SocketOutgoing", "half_close", "reset"]
+__all__ = ["EVENT_GARBAGE", "Gone", "HttpOutgoing", "Outgoing", "SocketOutgoing", "half_close", "reset"]
 
 _GARBAGE = b"\xff\xfe{not a message"
+
+EVENT_GARBAGE = b"data: " + _GARBAGE + b"\n\n"
+"""The same where the pieces are server-sent events, whose readers pass over lines that are none."""
 
 
 class Gone(Exception):
@@ -41,8 +44,11 @@ class Outgoing:
     What changes here: how many were sent, and the piece that is held back, in `send`.
     """
 
-    def __init__(self, transport: asyncio.BaseTransport | None, fault: Fault | None) -> None:
+    def __init__(
+        self, transport: asyncio.BaseTransport | None, fault: Fault | None, garbage: bytes = _GARBAGE
+    ) -> None:
         self._transport = transport
+        self._garbage = garbage
         self._fault = fault
         self._sent = 0
         self._held: bytes | str | None = None
@@ -108,7 +114,7 @@ class Outgoing:
                 raise Gone
             case FaultKind.GARBAGE:
                 self._fault = None
-                await self.write(_GARBAGE if isinstance(piece, bytes) else _GARBAGE.decode("latin-1"))
+                await self.write(self._garbage if isinstance(piece, bytes) else _GARBAGE.decode("latin-1"))
                 await self.write(piece)
             case FaultKind.WRONG_ORDER:
                 if self._held is None:
@@ -134,9 +140,14 @@ class HttpOutgoing(Outgoing):
     """The pieces of a response's body."""
 
     def __init__(
-        self, request: web.Request, response: web.StreamResponse, fault: Fault | None, error: bytes = b""
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        fault: Fault | None,
+        error: bytes = b"",
+        garbage: bytes = _GARBAGE,
     ) -> None:
-        super().__init__(request.transport, fault)
+        super().__init__(request.transport, fault, garbage)
         self._response = response
         self._error = error
 

@@ -18,7 +18,7 @@ from warmline.simulators.outgoing import Gone, reset
 from warmline.simulators.script import Script
 from warmline.simulators.speech import Speech
 
-__all__ = ["LoggedRequest", "Simulator", "fault_of", "json_response"]
+__all__ = ["Handler", "LoggedRequest", "Simulator", "fault_of", "json_response"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

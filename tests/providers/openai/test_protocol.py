@@ -108,7 +108,7 @@ def test_only_what_is_set_is_sent_to_a_compatible_server():
     ("status", "code", "kind", "advice"),
     [
         (401, "invalid_api_key", ProviderRejected, "OPENAI_API_KEY"),
-        (404, "model_not_found", ProviderRejected, "openai.model"),
+        (404, "model_not_found", ProviderRejected, "models in the [openai] settings"),
         (429, "insufficient_quota", ProviderRejected, "billing"),
         (429, "rate_limit_exceeded", ProviderUnavailable, "higher rate limit"),
         (503, None, ProviderUnavailable, "status page"),

@@ -13,16 +13,30 @@ from warmline.errors import (
     ProviderError,
     ProviderRejected,
     ProviderUnavailable,
+    RemoteProtocolError,
 )
 
-__all__ = ["PROVIDER", "ErrorBody", "failure", "pool_failure", "stream_failure"]
+__all__ = ["PROVIDER", "ErrorBody", "ErrorDetail", "failure", "garbled", "pool_failure", "stream_failure"]
 
 PROVIDER: Final = "openai"
 
 _SHOWN_CHARACTERS: Final = 300
 
+_STATUSES: Final = {
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    "insufficient_quota": 429,
+    "rate_limit_exceeded": 429,
+    "context_length_exceeded": 400,
+    "invalid_prompt": 400,
+    "previous_response_not_found": 400,
+}
+"""By the code of an error that has no status: in a stream it is one of HTTP's no more."""
 
-class _Error(msgspec.Struct):
+
+class ErrorDetail(msgspec.Struct):
+    """What OpenAI says of a failure."""
+
     message: str | None = None
     type: str | None = None
     code: str | int | None = None
@@ -32,7 +46,7 @@ class _Error(msgspec.Struct):
 class ErrorBody(msgspec.Struct):
     """`{"error": {...}}`; some compatible servers send a text in its place."""
 
-    error: _Error | str | None = None
+    error: ErrorDetail | str | None = None
 
 
 _BODY: Final = msgspec.json.Decoder(ErrorBody)
@@ -54,19 +68,26 @@ def failure(
         error = _BODY.decode(body).error
     except (msgspec.DecodeError, msgspec.ValidationError):
         error = None
-    if not isinstance(error, _Error):
-        error = _Error(message=error)
+    if not isinstance(error, ErrorDetail):
+        error = ErrorDetail(message=error)
     return _classified(status, error, model, phase, headers.get("x-request-id", ""))
 
 
-def stream_failure(error: _Error | str, *, model: str, request_id: str) -> ProviderError:
-    """Return the error for one that came in the middle of a stream, where there is no status."""
+def stream_failure(
+    error: ErrorDetail | str, *, model: str, request_id: str, status: int = 0, phase: str = "stream"
+) -> ProviderError:
+    """Return the error for one that came in the middle of a stream.
+
+    Args:
+        error: What the far end says.
+        model: What was asked for.
+        request_id: The far end's own name for the request, or empty.
+        status: What it would have been over HTTP, if the far end says so; else the code tells.
+        phase: `first_result` or `stream`.
+    """
     if isinstance(error, str):
-        error = _Error(message=error)
-    status = {"invalid_api_key": 401, "model_not_found": 404, "insufficient_quota": 429}.get(
-        str(error.code), 500
-    )
-    return _classified(status, error, model, "stream", request_id)
+        error = ErrorDetail(message=error)
+    return _classified(status or _STATUSES.get(str(error.code), 500), error, model, phase, request_id)
 
 
 def pool_failure(error: PoolError, *, model: str, phase: str) -> ProviderError:
@@ -76,7 +97,17 @@ def pool_failure(error: PoolError, *, model: str, phase: str) -> ProviderError:
     return ProviderUnavailable(f"asking {model}: {error}", provider=PROVIDER, phase=phase)
 
 
-def _classified(status: int, error: _Error, model: str, phase: str, request_id: str) -> ProviderError:
+def garbled(error: RemoteProtocolError, *, model: str, request_id: str) -> ProviderError:
+    """Return the error for bytes that are no answer."""
+    return ProviderUnavailable(
+        f"asking {model}: it sent {error}; see openai.base_urls",
+        provider=PROVIDER,
+        phase="stream",
+        request_id=request_id,
+    )
+
+
+def _classified(status: int, error: ErrorDetail, model: str, phase: str, request_id: str) -> ProviderError:
     code = str(error.code or error.type or "")
     kind, advice = _advice(status, code, model)
     return kind(
@@ -96,7 +127,8 @@ def _advice(status: int, code: str, model: str) -> tuple[type[ProviderError], st
     if code == "model_not_found" or status == 404:
         return (
             ProviderRejected,
-            f"set openai.model to a model that the key may use ({model!r} is not), and see openai.base_urls",
+            f"the key may not use {model!r} there: see the models in the [openai] settings, "
+            "and openai.base_urls",
         )
     if status == 403:
         return ProviderRejected, "the key, its project or this country may not use it"
@@ -113,7 +145,7 @@ def _advice(status: int, code: str, model: str) -> tuple[type[ProviderError], st
     return ProviderRejected, "it does not take this request: see the [openai] settings"
 
 
-def _said(status: int, error: _Error) -> str:
+def _said(status: int, error: ErrorDetail) -> str:
     """Return what it said; never of a 401, whose message quotes a part of the key."""
     if status == 401:
         return "the key was refused (401)"

@@ -1,16 +1,15 @@
-"""The Responses API, over HTTP and over its WebSocket: the same events on both."""
+"""The Responses API over HTTP, and the events that it has in common with its socket."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Final, Protocol
 
 import anyio
-import anyio.abc
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from warmline.core.clock import SystemClock, unix_time_s
+from warmline.core.clock import unix_time_s
 from warmline.core.ids import new_id
 from warmline.simulators.answers import (
     PrefixCache,
@@ -20,127 +19,118 @@ from warmline.simulators.answers import (
     token_count,
 )
 from warmline.simulators.faults import FaultQueue
-from warmline.simulators.openai.errors import error_body
-from warmline.simulators.outgoing import Gone, HttpOutgoing, SocketOutgoing
+from warmline.simulators.openai.bodies import Refused, ResponsesBody, read_body
+from warmline.simulators.outgoing import EVENT_GARBAGE, HttpOutgoing
 from warmline.simulators.script import Script
 from warmline.simulators.simulator import fault_of, json_response
 
-__all__ = ["Responses"]
+__all__ = ["Generation", "Items", "Responses", "ResponsesOwner"]
 
-_SOCKET_S: Final = 3600.0
-_MOST_LANES: Final = 32
-_MOST_ACTIVE: Final = 16
 _STORED: Final = 10_000
-_CLOCK: Final = SystemClock()
 
-Emit = Callable[[dict[str, Any]], Awaitable[None]]
-History = list[dict[str, Any]]
+Items = list[dict[str, Any]]
+"""What a model reads and says."""
 
 
-class _Owner(Protocol):
+class ResponsesOwner(Protocol):
+    """The simulator."""
+
     script: Script
     faults: FaultQueue
 
-    def knows(self, model: str) -> bool: ...
-
-
-class _Problem(Exception):
-    def __init__(self, code: str, text: str, param: str | None = None, status: int = 400) -> None:
-        super().__init__(text)
-        self.status = status
-        self.body = error_body(code, text, param)
+    def knows(self, model: str) -> bool:
+        """Whether a model by this name exists."""
+        ...
 
 
 class Responses:
-    """Answers by `input`, and by what the response before held.
+    """Answers by `input`, and by what the response before stands on.
 
-    What changes here: `_stored`, the histories of responses that are kept.
+    What changes here: `_stored`, what the responses that are kept stand on.
     """
 
-    def __init__(self, owner: _Owner, cache: PrefixCache) -> None:
-        self._owner = owner
-        self._cache = cache
-        self._stored: dict[str, History] = {}
+    def __init__(self, owner: ResponsesOwner, cache: PrefixCache) -> None:
+        self.owner = owner
+        self.cache = cache
+        self._stored: dict[str, Items] = {}
 
     async def over_http(self, request: web.Request) -> web.StreamResponse:
         """Answer `POST /v1/responses`."""
-        try:
-            body = msgspec.json.decode(await request.read(), type=dict[str, Any])
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            return json_response(error_body("invalid_json", str(error)), status=400)
-        try:
-            history = self._history(body, {})
-        except _Problem as problem:
-            return json_response(problem.body, status=problem.status, headers={"x-request-id": new_id("req")})
+        body = read_body(await request.read(), ResponsesBody)
+        generation = self.generation(body, {})
+        headers = {"x-request-id": new_id("req")}
         if not body.get("stream"):
-            events = [event async for event in self._events(body, history, {})]
-            return json_response(events[-1]["response"])
-        response = web.StreamResponse(
-            headers={"content-type": "text/event-stream; charset=utf-8", "x-request-id": new_id("req")}
-        )
-        failure = {"type": "error", **error_body("server_error")["error"], "sequence_number": 99}  # type: ignore[dict-item]
-        outgoing = HttpOutgoing(request, response, fault_of(request), _sse(failure))
+            events = [event async for event in generation.events()]
+            return json_response(events[-1]["response"], headers=headers)
+        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8", **headers})
+        text = "The server had an error while processing your request. Sorry about that!"
+        failure = {
+            "type": "error",
+            "code": "server_error",
+            "message": text,
+            "param": None,
+            "sequence_number": 99,
+        }
+        outgoing = HttpOutgoing(request, response, fault_of(request), _sse(failure), EVENT_GARBAGE)
         await outgoing.begin()
         await response.prepare(request)
-        async for event in self._events(body, history, {}):
+        async for event in generation.events():
             await outgoing.send(_sse(event))
         await outgoing.end()
         return response
 
-    async def over_socket(self, request: web.Request) -> web.StreamResponse:
-        """Answer the WebSocket at `/v1/responses`."""
-        fault = fault_of(request)
-        socket = web.WebSocketResponse(max_msg_size=0, compress=False)
-        await socket.prepare(request)
-        failure = {"type": "error", "status": 500, **error_body("server_error")}
-        outgoing = SocketOutgoing(request, socket, fault, msgspec.json.encode(failure).decode())
-        writing = anyio.Lock()
+    def generation(self, body: dict[str, Any], recent: dict[str, Items]) -> Generation:
+        """Return a response that is about to be made.
 
-        async def emit(event: dict[str, Any]) -> None:
-            async with writing:
-                await outgoing.send(msgspec.json.encode(event).decode())
+        Args:
+            body: The request's, which is well formed.
+            recent: What responses stand on that are known beyond those that are stored, by id.
 
-        limit_s = self._owner.script.idle_s or _SOCKET_S
-        async with anyio.create_task_group() as tasks:
-            lanes = _Lanes(self, emit, tasks)
-            path = request.path
-            with anyio.move_on_after(limit_s) as lifetime:
-                async for message in socket:
-                    if message.type is WSMsgType.TEXT:
-                        outgoing.arm(self._owner.faults.take(path, is_upgrade=False))
-                        await lanes.take(message.data)
-            if lifetime.cancelled_caught:
-                text = "Responses websocket connection limit reached (60 minutes). Create a new one."
-                await emit(_error(error_body("websocket_connection_limit_reached", text)))
-                await socket.close(code=1000)
-            tasks.cancel_scope.cancel()
-        return socket
-
-    def _history(self, body: dict[str, Any], recent: dict[str, History]) -> History:
-        """Return everything the model is to read."""
-        if not self._owner.knows(str(body.get("model", ""))):
-            text = f"The requested model '{body.get('model')}' does not exist."
-            raise _Problem("model_not_found", text, "model", 404 if not recent else 400)
-        given = body.get("input", [])
+        Raises:
+            Refused: there is no such model, no input, or no such response before.
+        """
+        if not self.owner.knows(body["model"]):
+            text = f"The requested model '{body['model']}' does not exist."
+            raise Refused("model_not_found", text, "model", 404)
+        given = body.get("input")
+        if given is None:
+            raise Refused("missing_required_parameter", "Missing required parameter: 'input'.", "input")
         items = [{"type": "message", "role": "user", "content": given}] if isinstance(given, str) else given
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise _Problem("invalid_type", "'input' must be a text or a list of items", "input")
         before = body.get("previous_response_id")
         if before is None:
-            return items
-        known = recent.get(str(before), self._stored.get(str(before)))
+            return Generation(self, body, items)
+        known = recent.get(before, self._stored.get(before))
         if known is None:
             text = f"Previous response with id '{before}' not found."
-            raise _Problem("previous_response_not_found", text, "previous_response_id")
-        return [*known, *items]
+            raise Refused("previous_response_not_found", text, "previous_response_id")
+        return Generation(self, body, [*known, *items])
 
-    async def _events(
-        self, body: dict[str, Any], history: History, recent: dict[str, History]
-    ) -> AsyncIterator[dict[str, Any]]:
-        script = self._owner.script
-        text = answer_text(script, last_user_text(history)) if body.get("generate", True) else ""
+    def store(self, response_id: str, items: Items) -> None:
+        """Keep what a response stands on for any request that comes."""
+        self._stored[response_id] = items
+        if len(self._stored) > _STORED:
+            del self._stored[next(iter(self._stored))]
+
+
+class Generation:
+    """One response on its way.
+
+    What changes here: the number of events, and `items`, to which the answer is added at its end.
+    """
+
+    def __init__(self, responses: Responses, body: dict[str, Any], items: Items) -> None:
+        self.id = new_id("resp")
+        self.items = items
+        self._responses = responses
+        self._body = body
+        self._number = 0
+
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield its events, at a model's pace."""
+        body, script = self._body, self._responses.owner.script
+        text = answer_text(script, last_user_text(self.items)) if body.get("generate", True) else ""
         response = {
-            "id": new_id("resp"),
+            "id": self.id,
             "object": "response",
             "created_at": unix_time_s(),
             "model": body["model"],
@@ -150,123 +140,58 @@ class Responses:
             "tools": [],
             "status": "in_progress",
             "previous_response_id": body.get("previous_response_id"),
+            "store": body.get("store", True),
         }
-        number = 0
-
-        def event(kind: str, **fields: Any) -> dict[str, Any]:
-            nonlocal number
-            number += 1
-            lane = {"stream_id": body["stream_id"]} if "stream_id" in body else {}
-            return {"type": kind, "sequence_number": number, **lane, **fields}
-
-        yield event("response.created", response=response)
-        yield event("response.in_progress", response=response)
-        output: History = []
+        usage = self._usage(text)
+        yield self._event("response.created", response=response)
+        yield self._event("response.in_progress", response=response)
+        output: Items = []
         if text:
-            item_id = new_id("msg")
-            place = {"item_id": item_id, "output_index": 0, "content_index": 0}
-            item = {
-                "id": item_id,
-                "type": "message",
-                "role": "assistant",
-                "status": "in_progress",
-                "content": [],
-            }
-            is_begun = False
-            async for token in spoken_tokens(script, text):
-                if not is_begun:
-                    is_begun = True
-                    yield event("response.output_item.added", output_index=0, item=item)
-                    part = {"type": "output_text", "text": "", "annotations": []}
-                    yield event("response.content_part.added", **place, part=part)
-                yield event("response.output_text.delta", **place, delta=token, logprobs=[])
-            part = {"type": "output_text", "text": text, "annotations": []}
-            yield event("response.output_text.done", **place, text=text, logprobs=[])
-            yield event("response.content_part.done", **place, part=part)
-            output = [{**item, "status": "completed", "content": [part]}]
-            yield event("response.output_item.done", output_index=0, item=output[0])
+            async for event in self._said(text):
+                yield event
+                if event["type"] == "response.output_item.done":
+                    output = [event["item"]]
         else:
             await anyio.sleep(script.first_token_ms / 1000)
-        kept = [*history, *output]
-        recent[str(response["id"])] = kept
+        self.items = [*self.items, *output]
         if body.get("store", True):
-            self._stored[str(response["id"])] = kept
-            if len(self._stored) > _STORED:
-                del self._stored[next(iter(self._stored))]
-        prompt = msgspec.json.encode([body.get("instructions", ""), *history]).decode()
-        cached = self._cache.cached_tokens(str(body.get("prompt_cache_key", "")), prompt)
-        usage = {
+            self._responses.store(self.id, self.items)
+        done = {**response, "status": "completed", "output": output, "usage": usage}
+        yield self._event("response.completed", response=done)
+
+    async def _said(self, text: str) -> AsyncIterator[dict[str, Any]]:
+        item_id = new_id("msg")
+        place = {"item_id": item_id, "output_index": 0, "content_index": 0}
+        item = {"id": item_id, "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+        part = {"type": "output_text", "text": "", "annotations": []}
+        is_begun = False
+        async for token in spoken_tokens(self._responses.owner.script, text):
+            if not is_begun:
+                is_begun = True
+                yield self._event("response.output_item.added", output_index=0, item=item)
+                yield self._event("response.content_part.added", **place, part=part)
+            yield self._event("response.output_text.delta", **place, delta=token, logprobs=[])
+        part = {"type": "output_text", "text": text, "annotations": []}
+        yield self._event("response.output_text.done", **place, text=text, logprobs=[])
+        yield self._event("response.content_part.done", **place, part=part)
+        done = {**item, "status": "completed", "content": [part]}
+        yield self._event("response.output_item.done", output_index=0, item=done)
+
+    def _usage(self, text: str) -> dict[str, Any]:
+        prompt = msgspec.json.encode([self._body.get("instructions", ""), *self.items]).decode()
+        cached = self._responses.cache.cached_tokens(str(self._body.get("prompt_cache_key", "")), prompt)
+        return {
             "input_tokens": token_count(prompt),
             "input_tokens_details": {"cached_tokens": cached},
             "output_tokens": token_count(text),
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": token_count(prompt) + token_count(text),
         }
-        done = {**response, "status": "completed", "output": output, "usage": usage}
-        yield event("response.completed", response=done)
 
-    async def run_lane(
-        self, requests: list[dict[str, Any]], emit: Emit, recent: dict[str, History], limit: anyio.Semaphore
-    ) -> None:
-        """Answer a lane's requests, one after another, until there are none left."""
-        while requests:
-            body = requests[0]
-            try:
-                history = self._history(body, recent)
-                async with limit:
-                    async for event in self._events(body, history, recent):
-                        await emit(event)
-            except _Problem as problem:
-                recent.pop(str(body.get("previous_response_id")), None)
-                await emit(_error(problem.body, body.get("stream_id")))
-            requests.pop(0)
-
-
-class _Lanes:
-    """The requests of one socket: in order within a lane, side by side between them.
-
-    What changes here: the lanes, in `take`.
-    """
-
-    def __init__(self, responses: Responses, emit: Emit, tasks: anyio.abc.TaskGroup) -> None:
-        self._responses = responses
-        self._emit = emit
-        self._tasks = tasks
-        self._lanes: dict[str, list[dict[str, Any]]] = {}
-        self._recent: dict[str, History] = {}
-        self._limit = anyio.Semaphore(_MOST_ACTIVE)
-
-    async def take(self, text: str) -> None:
-        """Take a message of the client."""
-        try:
-            message = msgspec.json.decode(text, type=dict[str, Any])
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            await self._emit(_error(error_body("invalid_json", str(error))))
-            return
-        if message.get("type") != "response.create":
-            text = f"Unknown or unsupported event type {message.get('type')!r}"
-            await self._emit(_error(error_body("invalid_value", text, "type")))
-            return
-        lane = str(message.get("stream_id", ""))
-        if lane not in self._lanes and len([name for name in self._lanes if name]) >= _MOST_LANES:
-            problem = error_body("websocket_stream_limit_reached", f"at most {_MOST_LANES} stream ids")
-            await self._emit(_error(problem, lane))
-            return
-        waiting = self._lanes.setdefault(lane, [])
-        waiting.append(message)
-        if len(waiting) == 1:
-            self._tasks.start_soon(self._run, waiting)
-
-    async def _run(self, waiting: list[dict[str, Any]]) -> None:
-        try:
-            await self._responses.run_lane(waiting, self._emit, self._recent, self._limit)
-        except Gone:
-            return
-
-
-def _error(body: dict[str, object], lane: object = None) -> dict[str, Any]:
-    named = {"stream_id": lane} if lane else {}
-    return {"type": "error", "status": 400, **named, **body}
+    def _event(self, kind: str, **fields: Any) -> dict[str, Any]:
+        self._number += 1
+        lane = {"stream_id": self._body["stream_id"]} if self._body.get("stream_id") else {}
+        return {"type": kind, "sequence_number": self._number, **lane, **fields}
 
 
 def _sse(event: dict[str, Any]) -> bytes:

@@ -24,12 +24,14 @@ from warmline.simulators.answers import (
     token_count,
 )
 from warmline.simulators.faults import FaultKind
+from warmline.simulators.openai.bodies import ChatBody, EmbeddingsBody, Refused, read_body
 from warmline.simulators.openai.errors import error_body, refusal
 from warmline.simulators.openai.responses import Responses
-from warmline.simulators.outgoing import HttpOutgoing
+from warmline.simulators.openai.responses_socket import responses_socket
+from warmline.simulators.outgoing import EVENT_GARBAGE, HttpOutgoing
 from warmline.simulators.recordings import pcm16k
 from warmline.simulators.script import Script
-from warmline.simulators.simulator import Simulator, fault_of, json_response
+from warmline.simulators.simulator import Handler, Simulator, fault_of, json_response
 from warmline.simulators.speech import Speech
 
 __all__ = ["OpenAiSimulator"]
@@ -37,8 +39,14 @@ __all__ = ["OpenAiSimulator"]
 _MODELS: Final = ("gpt-6-sol", "gpt-5.6-sol", "gpt-5.5", "gpt-5.4", "gpt-5.4-mini", "gpt-5.4-nano")
 _EMBEDDINGS: Final = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072}
 _TRANSCRIBERS: Final = ("gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1")
-_MOST_INPUTS: Final = 2048
+_TEXT_TOKENS: Final = 8192
+_REQUEST_TOKENS: Final = 300_000
 _FILE_BYTES: Final = 25 * 1024 * 1024
+_FILES: Final = frozenset("flac m4a mp3 mp4 mpeg mpga oga ogg wav webm".split())
+_FORM: Final = frozenset(
+    "file model language languages prompt response_format temperature stream chunking_strategy include[] "
+    "keywords[] timestamp_granularities[] known_speaker_names[] known_speaker_references[]".split()
+)
 
 
 class OpenAiSimulator(Simulator):
@@ -58,11 +66,11 @@ class OpenAiSimulator(Simulator):
         return [
             web.get("/v1/models", self._list_models),
             web.get("/v1/models/{model}", self._show_model),
-            web.post("/v1/chat/completions", self._chat),
-            web.post("/v1/embeddings", self._embed),
-            web.post("/v1/audio/transcriptions", self._transcribe),
-            web.post("/v1/responses", self._responses.over_http),
-            web.get("/v1/responses", self._responses.over_socket),
+            web.post("/v1/chat/completions", _telling(self._chat)),
+            web.post("/v1/embeddings", _telling(self._embed)),
+            web.post("/v1/audio/transcriptions", _telling(self._transcribe)),
+            web.post("/v1/responses", _telling(self._responses.over_http)),
+            web.get("/v1/responses", self._answer_socket),
         ]
 
     def key(self, request: web.Request) -> str:
@@ -77,6 +85,9 @@ class OpenAiSimulator(Simulator):
         """Whether a language model by this name exists."""
         return model in self.script.models if self.script.models else model.startswith(("gpt-", "o"))
 
+    async def _answer_socket(self, request: web.Request) -> web.StreamResponse:
+        return await responses_socket(request, self._responses)
+
     async def _list_models(self, _: web.Request) -> web.Response:
         names = [*(self.script.models or _MODELS), *_EMBEDDINGS, *_TRANSCRIBERS]
         return _answered({"object": "list", "data": [_model(name) for name in names]})
@@ -88,11 +99,8 @@ class OpenAiSimulator(Simulator):
         return _answered(_model(name))
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        body = await _read_json(request)
-        model = str(body.get("model", ""))
-        messages = body.get("messages")
-        if not isinstance(messages, list) or not messages:
-            return _invalid("'messages' is a required property, and may not be empty", "messages")
+        body = read_body(await request.read(), ChatBody)
+        model, messages = body["model"], body["messages"]
         if not self.knows(model):
             return _no_model(model)
         text = answer_text(self.script, last_user_text(messages))
@@ -134,6 +142,7 @@ class OpenAiSimulator(Simulator):
             response,
             fault_of(request),
             b"data: " + msgspec.json.encode(error_body("server_error")) + b"\n\n",
+            EVENT_GARBAGE,
         )
 
         def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
@@ -160,17 +169,28 @@ class OpenAiSimulator(Simulator):
         return response
 
     async def _embed(self, request: web.Request) -> web.Response:
-        body = await _read_json(request)
-        model = str(body.get("model", ""))
+        body = read_body(await request.read(), EmbeddingsBody)
+        model = body["model"]
         if model not in _EMBEDDINGS:
             return _no_model(model)
-        given = body.get("input")
-        texts = [given] if isinstance(given, str) else given
-        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-            return _invalid("'input' must be a text or a list of texts; tokens are not simulated", "input")
-        if len(texts) > _MOST_INPUTS:
-            return _invalid(f"'input' may have at most {_MOST_INPUTS} texts", "input")
-        size = int(body.get("dimensions") or _EMBEDDINGS[model])
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        size = body.get("dimensions") or _EMBEDDINGS[model]
+        if size > _EMBEDDINGS[model]:
+            raise Refused(
+                "invalid_value",
+                f"Invalid value for 'dimensions': {model} has {_EMBEDDINGS[model]}.",
+                "dimensions",
+            )
+        if not all(texts):
+            raise Refused("invalid_value", "'$.input' is invalid: a text is empty.", "input")
+        if any(token_count(text) > _TEXT_TOKENS for text in texts):
+            raise Refused(
+                "context_length_exceeded", f"This model's maximum context length is {_TEXT_TOKENS} tokens."
+            )
+        if sum(map(token_count, texts)) > _REQUEST_TOKENS:
+            raise Refused(
+                "max_tokens_per_request", f"Requested more than {_REQUEST_TOKENS} tokens per request."
+            )
         vectors = await anyio.to_thread.run_sync(self._vectors, texts, size)
         as_base64 = body.get("encoding_format") == "base64"
         data = [
@@ -197,27 +217,43 @@ class OpenAiSimulator(Simulator):
 
     async def _transcribe(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
-        model = form.get("model")
+        for name in form:
+            if name not in _FORM:
+                raise Refused("unknown_parameter", f"Unknown parameter: '{name}'.", name)
+        file, model = form.get("file"), form.get("model")
+        if not isinstance(file, web.FileField):
+            raise Refused("missing_required_parameter", "Missing required parameter: 'file'.", "file")
+        if model is None:
+            raise Refused("missing_required_parameter", "Missing required parameter: 'model'.", "model")
         if model not in _TRANSCRIBERS:
             return _no_model(str(model))
-        file = form.get("file")
-        if not isinstance(file, web.FileField):
-            return _invalid("'file' is a required property", "file")
+        if form.get("response_format", "json") not in ("json", "text"):
+            raise Refused("unsupported_value", "Only 'json' and 'text' are simulated.", "response_format")
+        if file.filename.rpartition(".")[2].lower() not in _FILES:
+            text = f"Unrecognized file format. Supported formats: {sorted(_FILES)}"
+            raise Refused("invalid_value", text, "file")
         recording = file.file.read()
         if len(recording) > _FILE_BYTES:
-            return json_response(
-                error_body("invalid_value", "the file is larger than 25 MB", "file"), status=413
+            raise Refused(
+                "invalid_value", f"Maximum content size limit ({_FILE_BYTES}) exceeded", "file", 413
             )
         try:
             pcm = await anyio.to_thread.run_sync(pcm16k, recording)
         except soundfile.LibsndfileError:
-            return _invalid("Invalid file format: it is no recording that can be read", "file")
+            text = "Audio file might be corrupted or unsupported"
+            raise Refused("invalid_value", text, "file") from None
         text = self.script.transcript or await self.speech.transcribed(pcm)
         seconds = PCM_16K.duration_s(len(pcm))
         usage = {"type": "duration", "seconds": round(seconds)}
         if form.get("stream") == "true":
             response = web.StreamResponse(headers={**_headers(), "content-type": "text/event-stream"})
-            outgoing = HttpOutgoing(request, response, fault_of(request))
+            outgoing = HttpOutgoing(
+                request,
+                response,
+                fault_of(request),
+                _event("error", **error_body("server_error")),
+                EVENT_GARBAGE,
+            )
             await outgoing.begin()
             await response.prepare(request)
             for word in text.split(" "):
@@ -230,18 +266,14 @@ class OpenAiSimulator(Simulator):
         return _answered({"text": text, "usage": usage})
 
 
-async def _read_json(request: web.Request) -> dict[str, Any]:
-    """Return a request's body.
+def _telling(handler: Handler) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Refused as problem:
+            return json_response(problem.body, status=problem.status, headers=_headers())
 
-    Raises:
-        web.HTTPBadRequest: it is no JSON object.
-    """
-    try:
-        return msgspec.json.decode(await request.read(), type=dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        text = f"We could not parse the JSON body of your request: {error}"
-        body = msgspec.json.encode(error_body("invalid_json", text)).decode()
-        raise web.HTTPBadRequest(text=body, content_type="application/json") from error
+    return handle
 
 
 def _headers() -> dict[str, str]:
@@ -270,7 +302,3 @@ def _model(name: str) -> dict[str, object]:
 def _no_model(name: str) -> web.Response:
     text = f"The model `{name}` does not exist or you do not have access to it."
     return json_response(error_body("model_not_found", text), status=404, headers=_headers())
-
-
-def _invalid(text: str, param: str) -> web.Response:
-    return json_response(error_body("invalid_value", text, param), status=400, headers=_headers())
