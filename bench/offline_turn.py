@@ -26,7 +26,8 @@ from warmline.channels.local.recorded import RecordedCaller
 from warmline.channels.local.speakers import ReckonedSpeaker
 from warmline.core.clock import SystemClock
 from warmline.interfaces.channel import SessionEvent, TurnMeasured
-from warmline.server.assembly import load_knowledge, open_providers, session_settings
+from warmline.server.assembly import open_providers, session_settings
+from warmline.server.services.knowledge import load_knowledge
 from warmline.server.settings import Settings
 from warmline.session.session import Session
 from warmline.timeline.report import TurnReport, TurnStatus

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.journeys.conversation import Stagehands
 from warmline.knowledge.index import build_index
 from warmline.knowledge.sample_library import EXAMPLE_QUESTIONS, SAMPLE_FOLDER
-from warmline.server.assembly import Knowledge
+from warmline.server.services.knowledge import Knowledge
 from warmline.server.serving import bind, serve
 from warmline.server.settings import LimitsTable, Secret, ServerTable, Settings
 from warmline.session.settings import Providers

@@ -13,8 +13,9 @@ from rich.text import Text
 from warmline.cli.config import ConfigOption, SetOption, load_for_command
 from warmline.cli.progress import index_progress
 from warmline.cli.running import run
-from warmline.server.assembly import Knowledge, load_knowledge, open_providers
+from warmline.server.assembly import open_providers
 from warmline.server.logs import configure_log
+from warmline.server.services.knowledge import Knowledge, load_knowledge
 from warmline.server.serving import bind, serve
 from warmline.server.settings import Settings
 from warmline.session.settings import Providers
@@ -50,7 +51,7 @@ async def _serve(settings: Settings) -> None:
         try:
             async with open_providers(settings, knowledge) as providers:
                 starting.stop()
-                _tell_who_answers(providers, console)
+                _tell_who_serves(providers, console)
                 await serve(listener, settings, knowledge, providers, lambda: _tell_url(listener, console))
         finally:
             starting.stop()
@@ -68,10 +69,12 @@ def _tell_about(knowledge: Knowledge, console: Console) -> None:
         console.print(f"[yellow]Left out {skipped.source}:[/] {skipped.reason}", highlight=False)
 
 
-def _tell_who_answers(providers: Providers, console: Console) -> None:
+def _tell_who_serves(providers: Providers, console: Console) -> None:
+    console.print(f"Listens: {providers.listens_by}", highlight=False)
     console.print(f"Answers: {providers.answers_by}", highlight=False)
-    if providers.problem:
-        console.print(Text.assemble(("Answers will fail: ", "bold red"), providers.problem))
+    console.print(f"Speaks:  {providers.speaks_by}", highlight=False)
+    for problem in providers.problems:
+        console.print(Text.assemble(("Replies will fail: ", "bold red"), problem))
 
 
 def _tell_url(listener: socket.socket, console: Console) -> None:

@@ -25,8 +25,9 @@ from warmline.cli.talk_view import JsonView, TalkView, TerminalView
 from warmline.core.clock import SystemClock
 from warmline.core.formats import PCM_24K
 from warmline.interfaces.channel import FloorChanged, SessionEvent
-from warmline.server.assembly import load_knowledge, open_providers, session_settings
+from warmline.server.assembly import open_providers, session_settings
 from warmline.server.logs import configure_log
+from warmline.server.services.knowledge import load_knowledge
 from warmline.server.settings import Settings
 from warmline.session.session import Session
 from warmline.turns.floor import Floor
@@ -95,8 +96,8 @@ async def _talk(settings: Settings, plan: _Plan, view: TalkView, console: Consol
         with console.status("Starting the recogniser and the voice") as status:
             async with open_providers(settings, knowledge) as providers:
                 status.stop()
-                if providers.problem:
-                    console.print(Text.assemble(("Answers will fail: ", "bold red"), providers.problem))
+                for problem in providers.problems:
+                    console.print(Text.assemble(("Replies will fail: ", "bold red"), problem))
                 floors = _Floors(view.show)
                 channel = LocalChannel(speaker, floors.show)
                 session = Session(channel, providers, session_settings(settings), clock)

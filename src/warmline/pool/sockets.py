@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -298,20 +299,7 @@ class SocketEndpoint:
         context = self._dialler.tls if address.is_tls else None
         settings: dict[str, Any] = {"server_hostname": address.host} if address.is_tls else {}
         try:
-            transport, _ = await picows.ws_connect(
-                lambda: _Listener(line),
-                url,
-                ssl_context=context,
-                socket_factory=lambda _: sock,
-                websocket_handshake_timeout=self._dialler.connect_s,
-                extra_headers=self._headers,
-                max_frame_size=_MESSAGE_BYTES,
-                max_redirects=0,
-                # aiofastnet's TLS does not go through the ssl module, so it could not be timed.
-                use_aiofastnet=False,
-                logger_name=_log,
-                **settings,
-            )
+            transport = await self._upgraded(line, url, sock, context, settings)
         except picows.WSHandshakeError as error:
             raise _refusal(self.name, error) from error
         except (OSError, ssl.CertificateError, picows.WSError) as error:
@@ -329,6 +317,61 @@ class SocketEndpoint:
             upgrade_s=opened_at_s - encrypted_at_s,
         )
         return line
+
+    async def _upgraded(
+        self,
+        line: WebSocketLine,
+        url: str,
+        sock: socket.socket,
+        context: ssl.SSLContext | None,
+        settings: Mapping[str, Any],
+    ) -> picows.WSTransport:
+        """Encrypt and upgrade a connection.
+
+        Being cancelled hangs up and lets the handshake fail of that: one that is cancelled itself
+        would leave its transport open.
+        """
+        transport: picows.WSTransport | None = None
+        problem: Exception | None = None
+
+        async def hang_up_if_cancelled() -> None:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                if transport is None and problem is None:
+                    with suppress(OSError):
+                        sock.shutdown(socket.SHUT_RDWR)
+
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(hang_up_if_cancelled)
+                with anyio.CancelScope(shield=True):
+                    try:
+                        transport, _ = await picows.ws_connect(
+                            lambda: _Listener(line),
+                            url,
+                            ssl_context=context,
+                            socket_factory=lambda _: sock,
+                            websocket_handshake_timeout=self._dialler.connect_s,
+                            extra_headers=self._headers,
+                            max_frame_size=_MESSAGE_BYTES,
+                            max_redirects=0,
+                            # aiofastnet's TLS does not go through the ssl module, so it could not be timed.
+                            use_aiofastnet=False,
+                            logger_name=_log,
+                            **settings,
+                        )
+                    # Kept, since it would come out of the task group in a group.
+                    except Exception as error:  # noqa: BLE001
+                        problem = error
+                tasks.cancel_scope.cancel()
+        except BaseException:
+            if transport is not None:
+                transport.disconnect(graceful=False)
+            raise
+        if transport is None:
+            raise problem or OpenFailed("the handshake was stopped")
+        return transport
 
 
 def _refusal(name: str, error: picows.WSHandshakeError) -> OpenFailed:

@@ -14,8 +14,9 @@ from starlette.applications import Starlette
 from warmline.core.clock import SystemClock
 from warmline.errors import ConfigError
 from warmline.server.access import Access
-from warmline.server.assembly import RECOGNISER_NOTE, Knowledge, session_settings
+from warmline.server.assembly import session_settings
 from warmline.server.pages import application
+from warmline.server.services.knowledge import Knowledge
 from warmline.server.sessions import Sessions
 from warmline.server.settings import Settings
 from warmline.server.websocket import media_protocol
@@ -81,8 +82,8 @@ async def serve(
             "files": knowledge.index.document_count,
             "passages": knowledge.index.passage_count,
         },
-        "recogniser_note": RECOGNISER_NOTE,
-        "problem": providers.problem,
+        "recogniser_note": providers.recogniser_note,
+        "problem": "\n".join(providers.problems),
         "max_session_s": settings.limits.session_s,
     }
 

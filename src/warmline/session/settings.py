@@ -23,11 +23,16 @@ class Providers:
     retriever: Retriever
     llm: LanguageModel
     tts: TextToSpeech
-    answers_by: str = ""
-    """Who thinks, for people."""
+    listens_by: str = ""
+    """Who listens, for people; the next two likewise."""
 
-    problem: str = ""
-    """What is wrong with one of them, and what the operator should do; empty if nothing is known to be."""
+    answers_by: str = ""
+    speaks_by: str = ""
+    problems: tuple[str, ...] = ()
+    """What is wrong with some of them, and what the operator should do."""
+
+    recogniser_note: str = ""
+    """What people should know of the recogniser's limits; empty if it has none worth telling."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from warmline.pool.resolver import Resolver
 from warmline.pool.shelf import ShelfPolicy
 from warmline.providers.anthropic.messages import RETRY, AnthropicMessages, anthropic_headers
 from warmline.providers.anthropic.protocol import MODELS, MessagesSettings
-from warmline.server.assembly import load_knowledge, open_providers
+from warmline.server.assembly import open_providers
+from warmline.server.services.knowledge import load_knowledge
 from warmline.server.settings import AnthropicTable, Secret, Settings
 from warmline.simulators.faults import Fault, FaultKind
 from warmline.simulators.running import KEY, Running, simulators_running
@@ -162,8 +163,8 @@ async def test_a_server_with_a_key_for_it_answers_by_it_and_knows_whether_it_is_
     )
     async with open_providers(settings, await load_knowledge(settings)) as providers:
         assert providers.answers_by == "claude-haiku-5-5 at localhost"
-        assert problem in providers.problem
-        assert bool(providers.problem) == bool(problem)
+        assert problem in "".join(providers.problems)
+        assert bool(providers.problems) == bool(problem)
 
 
 async def test_an_interrupted_answer_costs_its_line_and_the_next_one_has_another(running, faults):

@@ -13,6 +13,7 @@ import pytest
 
 from tests.simulators.far_ends import FarEnds, far_ends
 from warmline.core.formats import PCM_16K, AudioFormat, Encoding
+from warmline.core.line_use import LineUse
 from warmline.errors import InputError, ProviderError, ProviderRejected, ProviderUnavailable
 from warmline.interfaces.stt import Transcript
 from warmline.providers.deepgram.flux import FluxStream
@@ -100,7 +101,7 @@ async def said(ends: FarEnds, text: str, audio_format: AudioFormat = PCM_16K) ->
 async def test_utterances_are_recognised_each_for_itself(is_flux: bool, audio_format: AudioFormat):
     async with far_ends("deepgram", sentences=SENTENCES) as ends, listening(ends, is_flux=is_flux) as stt:
         heard = Heard()
-        lines = []
+        lines: list[LineUse] = []
         stream = await stt.open(heard.transcripts.append, heard.failures.append, audio_format, lines.append)
         for number, (sentence, expected) in enumerate(
             zip(SENTENCES, [{"library", "open"}, {"robert", "room"}], strict=True), 1

@@ -12,7 +12,7 @@ import pytest
 from tests.simulators.far_ends import FarEnds, far_ends
 from warmline.core.formats import PCM_16K, PCM_24K, AudioFormat, Encoding
 from warmline.core.line_use import LineUse
-from warmline.errors import ProviderRejected, ProviderUnavailable
+from warmline.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from warmline.providers.elevenlabs.protocol import socket_path, voice_request
 from warmline.providers.elevenlabs.rest import ElevenLabsRest
 from warmline.providers.elevenlabs.settings import PRESETS, SpeechSettings
@@ -163,7 +163,7 @@ async def test_barge_in_costs_the_call_neither_its_socket_nor_a_word_of_the_next
     async with far_ends("elevenlabs", Script(key=KEY, speech_speed=2)) as ends, speaking(ends) as tts:
         voice = tts.open(PCM_16K)
         await anyio.sleep(0.2)
-        lines = []
+        lines: list[LineUse] = []
         for _ in range(8):
 
             async def given() -> AsyncIterator[str]:
@@ -279,7 +279,7 @@ async def test_voice_that_does_not_exist_says_so():
         ("500;times=0", "try again", ProviderUnavailable),
     ],
 )
-async def test_refusals_say_what_the_operator_can_do(fault: str, advice: str, kind: type[Exception]):
+async def test_refusals_say_what_the_operator_can_do(fault: str, advice: str, kind: type[ProviderError]):
     async with far_ends("elevenlabs") as ends:
         endpoint = await ends.endpoint(HEADERS)
         rest = ElevenLabsRest(endpoint, SETTINGS)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from warmline.core.formats import PCM_16K, AudioFormat, Encoding
 from warmline.errors import ProviderRejected, RemoteProtocolError
+from warmline.interfaces.tts import SpokenWord
 from warmline.providers.elevenlabs.aligned import AlignedSpeech
 from warmline.providers.elevenlabs.protocol import Alignment, decode_message, output_format
 
@@ -44,7 +45,8 @@ def test_words_are_found_wherever_audio_and_alignment_are_cut(data: st.DataObjec
     cuts = sorted(data.draw(st.lists(st.integers(0, len(characters)), max_size=6)))
     speech = AlignedSpeech(PCM_16K)
     speech.given(text)
-    words, audio = [], b""
+    words: list[SpokenWord] = []
+    audio = b""
     # Each character lasts 10 ms.
     for begin, end in zip([0, *cuts], [*cuts, len(characters)], strict=True):
         part = characters[begin:end]

@@ -16,7 +16,8 @@ from warmline.pool.retrying import RetryPolicy
 from warmline.pool.shelf import ShelfPolicy
 from warmline.providers.openai.chat import OpenAiChat, openai_headers
 from warmline.providers.openai.protocol import MODELS, ChatSettings
-from warmline.server.assembly import load_knowledge, open_providers
+from warmline.server.assembly import open_providers
+from warmline.server.services.knowledge import load_knowledge
 from warmline.server.settings import OpenAiTable, Secret, Settings
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
@@ -129,6 +130,6 @@ async def test_a_server_whose_key_is_refused_starts_all_the_same_and_knows_it(tm
         )
         knowledge = await load_knowledge(settings)
         async with open_providers(settings, knowledge) as providers:
-            assert problem in providers.problem
-            assert bool(providers.problem) == bool(problem)
+            assert problem in "".join(providers.problems)
+            assert bool(providers.problems) == bool(problem)
             assert providers.answers_by == "m at localhost"

@@ -172,7 +172,7 @@ rate_wpm = "fast"
          "speech_threshold, interrupt, final_deadline_ms"),
         ("[zzz]", "line 1: [zzz] is unknown; the tables are [server], [limits], [turns], [playout], "
          "[knowledge], [agent], [voice], [recogniser], [providers], "
-         "[openai], [anthropic], [lines], [log], [plugins.NAME]"),
+         "[openai], [anthropic], [elevenlabs], [deepgram], [lines], [log], [plugins.NAME]"),
         ("zzz = 1", "line 1: zzz is unknown; `warmline config --example` shows every setting"),
         ("[turns]\nsilence_ms = true", "line 2: turns.silence_ms is true; it must be a whole number of "
          "milliseconds from 100 to 5000"),
@@ -359,4 +359,10 @@ def test_every_secret_can_be_set_from_the_variable_that_it_names():
     settings = load_settings(None, {}, environ).settings
     assert settings.openai.api_key is not None
     assert settings.openai.api_key.reveal() == environ["OPENAI_API_KEY"]
-    assert {setting.name for setting in secrets} == {"server.api_key", "openai.api_key", "anthropic.api_key"}
+    assert {setting.name for setting in secrets} == {
+        "server.api_key",
+        "openai.api_key",
+        "anthropic.api_key",
+        "elevenlabs.api_key",
+        "deepgram.api_key",
+    }

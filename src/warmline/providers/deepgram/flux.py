@@ -52,10 +52,10 @@ class FluxStream(DeepgramStream):
         self._piece = bytearray()
         self._piece_bytes = self.audio_format.size_bytes(_PIECE_S)
 
-    def push(self, audio: bytes) -> None:
+    def push(self, pcm: bytes) -> None:
         """Gather audio into the pieces that Flux wants."""
         self.pushed_at_s = self.clock.now_s()
-        self._piece += audio
+        self._piece += pcm
         while len(self._piece) >= self._piece_bytes:
             self.send_audio(bytes(self._piece[: self._piece_bytes]))
             del self._piece[: self._piece_bytes]

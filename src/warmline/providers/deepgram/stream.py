@@ -97,15 +97,27 @@ class DeepgramStream(ABC):
             self._line = None
             self.opened.set()
 
-    def push(self, audio: bytes) -> None:
-        """Hand over audio in the stream's format; never blocks."""
+    def push(self, pcm: bytes) -> None:
+        """Hand over audio in the stream's format, whichever it is; never blocks."""
         self.pushed_at_s = self.clock.now_s()
-        self.send_audio(audio)
+        self.send_audio(pcm)
 
     async def aclose(self) -> None:
         """Give the socket back; no callback comes after this returns."""
         self._is_over = True
         self._closing.set()
+
+    @abstractmethod
+    def begin_utterance(self, utterance: int) -> None:
+        """Give what is recognised from now on to this utterance."""
+
+    @abstractmethod
+    def finish_utterance(self) -> None:
+        """Ask for the final now."""
+
+    @abstractmethod
+    def discard_utterance(self) -> None:
+        """Drop the utterance."""
 
     @abstractmethod
     def began(self) -> None:

@@ -50,7 +50,7 @@ function begin(settings) {
   const session = new Session(settings, { transcript, notices, changed: () => show(session) });
   expose(session);
   describe(settings);
-  if (settings.problem) notices.show({ key: "provider", tone: "error", title: "Answers will fail", text: settings.problem });
+  if (settings.problem) notices.show({ key: "provider", tone: "error", title: "Replies will fail", text: settings.problem });
   offer(settings.example_questions, session);
   wireButtons(session);
   wireKeys(session);

@@ -10,7 +10,12 @@ from warmline.server.settings.assignments import parse_assignments
 from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting, Value, setting_named
 from warmline.server.settings.example import example_file
 from warmline.server.settings.load import DEFAULT_FILE, LoadedSettings, load_settings
-from warmline.server.settings.provider_tables import AnthropicTable, OpenAiTable
+from warmline.server.settings.provider_tables import (
+    AnthropicTable,
+    DeepgramTable,
+    ElevenLabsTable,
+    OpenAiTable,
+)
 from warmline.server.settings.reference import reference_page
 from warmline.server.settings.secret import Secret
 from warmline.server.settings.sources import Source, SourceKind
@@ -33,6 +38,8 @@ __all__ = [
     "TABLES",
     "AgentTable",
     "AnthropicTable",
+    "DeepgramTable",
+    "ElevenLabsTable",
     "Kind",
     "KnowledgeTable",
     "LimitsTable",

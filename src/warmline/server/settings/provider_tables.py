@@ -11,6 +11,8 @@ from warmline.server.settings.secret import Secret
 
 __all__ = [
     "AnthropicTable",
+    "DeepgramTable",
+    "ElevenLabsTable",
     "LinesTable",
     "OpenAiTable",
     "ProvidersTable",
@@ -22,12 +24,19 @@ _URL_PHRASE: Final = 'base URLs without a query, such as "https://api.example.co
 
 @dataclass(frozen=True, slots=True)
 class ProvidersTable:
-    """Who answers."""
+    """Who listens, who answers, and who speaks."""
+
+    stt: Literal["auto", "offline", "deepgram"] | str = setting(
+        "auto", "Who listens. `auto`: Deepgram if its key is set, else this machine."
+    )
 
     llm: Literal["auto", "offline", "openai", "anthropic"] | str = setting(
         "auto",
         "Who answers. `auto`: OpenAI if its key is set or `openai.base_urls` is another server's, "
         "else Anthropic if its key is set, else passages of the documents are read aloud.",
+    )
+    tts: Literal["auto", "offline", "elevenlabs"] | str = setting(
+        "auto", "Who speaks. `auto`: ElevenLabs if its key is set, else this machine."
     )
 
 
@@ -49,6 +58,17 @@ class OpenAiTable:
         phrase=_URL_PHRASE,
     )
     model: str = setting("gpt-5.4-mini", "The model that answers.", at_least=1, at_most=200)
+    api: Literal["chat", "responses", "socket"] = setting(
+        "chat",
+        "Chat completions, which every such server speaks; Responses; or Responses over a WebSocket that "
+        "each conversation keeps, which is sent only what is new.",
+    )
+    dialect: Literal["auto", "openai", "compatible"] = setting(
+        "auto",
+        "Whether fields may be sent that only OpenAI's own servers know, such as `prompt_cache_key`. "
+        "`auto`: by the host's name.",
+    )
+    http2: bool = setting(False, "Speak HTTP/2: many requests on one line, and a cancel costs none.")
     organization: str = setting("", "Sent as OpenAI-Organization when set.", at_most=200)
     project: str = setting("", "Sent as OpenAI-Project when set.", at_most=200)
     reasoning_effort: Literal["", "none", "minimal", "low", "medium", "high"] = setting(
@@ -88,6 +108,97 @@ class AnthropicTable:
     max_tokens: int = setting(
         1_024, "Longest reply, thinking included.", unit="tokens", at_least=1, at_most=100_000
     )
+    http2: bool = setting(False, "Speak HTTP/2: many requests on one line, and a cancel costs none.")
+
+
+@dataclass(frozen=True, slots=True)
+class ElevenLabsTable:
+    """ElevenLabs, a voice."""
+
+    api_key: Secret | None = secret(  # noqa: RUF009 - it returns a field
+        "ELEVENLABS_API_KEY",
+        "The key.",
+        at_least=1,
+        pattern=r"[!-~]+",
+        phrase="a key of printable ASCII characters without spaces",
+    )
+    base_urls: tuple[str, ...] = setting(
+        ("https://api.elevenlabs.io",),
+        "Where it is; of several regions, the nearest by measured round trip is used.",
+        pattern=_URL,
+        phrase=_URL_PHRASE,
+    )
+    voice: str = setting(
+        "21m00Tcm4TlvDq8ikWAM",
+        "The voice's id.",
+        at_most=100,
+        pattern=r"[A-Za-z0-9_-]+",
+        phrase="a voice's id: letters and digits",
+    )
+    preset: Literal["speed", "quality"] = setting(
+        "speed",
+        "`speed`: eleven_flash_v2_5, stability 0.35, similarity 0.6, no speaker boost. `quality`: "
+        "eleven_multilingual_v2, 0.5, 0.75, with it. What is set below stands above it.",
+    )
+    model: str = setting("", "The model; empty for the preset's.", at_most=100)
+    stability: float = setting(-1.0, "0 to 1; -1 for the preset's.", at_least=-1, at_most=1)
+    similarity_boost: float = setting(-1.0, "0 to 1; -1 for the preset's.", at_least=-1, at_most=1)
+    style: float = setting(0.0, "0 to 1; above 0 it takes longer.", at_least=0, at_most=1)
+    speaker_boost: Literal["", "on", "off"] = setting("", "On, it takes longer; empty for the preset's.")
+    speed: float = setting(1.0, "How fast it speaks.", at_least=0.7, at_most=1.2)
+    language: str = setting("", "ISO 639-1, such as `en`; empty leaves it to the model.", at_most=10)
+    first_audio_ms: int = setting(
+        4_000,
+        "How long a reply's first audio may take before it is asked for over HTTP.",
+        unit="ms",
+        at_least=100,
+        at_most=60_000,
+    )
+    stall_ms: int = setting(
+        4_000,
+        "How late audio that is owed may be before the rest is asked for over HTTP.",
+        unit="ms",
+        at_least=100,
+        at_most=60_000,
+    )
+    http2: bool = setting(False, "Speak HTTP/2 where speech is asked for over HTTP.")
+
+
+@dataclass(frozen=True, slots=True)
+class DeepgramTable:
+    """Deepgram, a recogniser."""
+
+    api_key: Secret | None = secret(  # noqa: RUF009 - it returns a field
+        "DEEPGRAM_API_KEY",
+        "The key.",
+        at_least=1,
+        pattern=r"[!-~]+",
+        phrase="a key of printable ASCII characters without spaces",
+    )
+    base_urls: tuple[str, ...] = setting(
+        ("https://api.deepgram.com",),
+        "Where it is; of several regions, the nearest by measured round trip is used.",
+        pattern=_URL,
+        phrase=_URL_PHRASE,
+    )
+    model: str = setting(
+        "nova-3", "`nova-3` and its kin, or `flux-general-en` and `-multi`.", at_least=1, at_most=100
+    )
+    language: str = setting("en", "As Deepgram writes it: `en`, `en-US`, `multi`.", at_least=1, at_most=20)
+    keyterms: tuple[str, ...] = setting((), "Words to be expected, such as names.")
+    endpointing_ms: int = setting(
+        300, "Nova: silence after which words are final.", unit="ms", at_least=10, at_most=5_000
+    )
+    eot_threshold: float = setting(
+        0.7, "Flux: how sure it has to be that a turn is over.", at_least=0.5, at_most=1
+    )
+    eager_eot_threshold: float = setting(
+        0.0, "Flux: how sure, to say so early; 0 for no early word.", at_least=0, at_most=0.9
+    )
+    eot_timeout_ms: int = setting(
+        5_000, "Flux: silence that ends a turn in any case.", unit="ms", at_least=500, at_most=60_000
+    )
+    http2: bool = setting(False, "Speak HTTP/2 where recordings are sent.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +217,31 @@ class LinesTable:
     )
     llm_idle_s: float = setting(
         30.0, "How long one may be unused before it is replaced.", unit="s", at_least=2, at_most=3_600
+    )
+    tts_connections: int = setting(
+        5, "Most connections over HTTP to who speaks.", unit="connections", at_least=1, at_most=1_000
+    )
+    tts_warm: int = setting(
+        1,
+        "Connections and sockets to who speaks that stand free, beyond the socket of each call.",
+        unit="connections",
+        at_least=0,
+        at_most=100,
+    )
+    tts_idle_s: float = setting(
+        120.0,
+        "How long one may be unused before it is replaced.",
+        unit="s",
+        at_least=2,
+        at_most=170,
+    )
+    stt_warm: int = setting(
+        0,
+        "Sockets to who listens that stand free. Each call opens its own before anybody speaks; some "
+        "services bill what stands open.",
+        unit="connections",
+        at_least=0,
+        at_most=100,
     )
     dns_s: float = setting(
         300.0,

@@ -13,6 +13,8 @@ from typing import Final, Literal
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
+    DeepgramTable,
+    ElevenLabsTable,
     LinesTable,
     OpenAiTable,
     ProvidersTable,
@@ -177,6 +179,9 @@ class AgentTable:
     instructions: str = setting("", "What the agent is told to be and do.", at_most=100_000)
     greeting: str = setting("", "Spoken first when set.", at_most=2_000)
     farewell: str = setting("Goodbye.", "Spoken when the user says goodbye.", at_most=2_000)
+    use_persistent_tts: bool = setting(
+        True, "One socket to who speaks for the whole call; else one for each reply, opened ahead."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +242,8 @@ class Settings:
     providers: ProvidersTable = ProvidersTable()
     openai: OpenAiTable = OpenAiTable()
     anthropic: AnthropicTable = AnthropicTable()
+    elevenlabs: ElevenLabsTable = ElevenLabsTable()
+    deepgram: DeepgramTable = DeepgramTable()
     lines: LinesTable = LinesTable()
     log: LogTable = LogTable()
     plugins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -247,5 +254,6 @@ NOT_ABOVE: Final = (
     ("turns.stop_ms", "turns.silence_ms"),
     ("recogniser.spare", "recogniser.processes"),
     ("lines.llm_warm", "lines.llm_connections"),
+    ("lines.tts_warm", "lines.tts_connections"),
 )
 """Pairs of settings whose first must not be above its second."""

@@ -1,0 +1,1 @@
+"""From settings to providers: the one room that knows which there are."""

@@ -1,0 +1,116 @@
+"""Who listens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from warmline.core.formats import AudioFormat
+from warmline.errors import ConfigError
+from warmline.interfaces.stt import SpeechToText
+from warmline.pool.lines import Lines
+from warmline.pool.shelf import ShelfPolicy
+from warmline.pool.sockets import SocketEndpoint
+from warmline.providers.deepgram.protocol import (
+    PROJECTS,
+    FluxSettings,
+    NovaSettings,
+    flux_path,
+    nova_path,
+)
+from warmline.providers.deepgram.recogniser import DeepgramRecogniser, DeepgramRecordings
+from warmline.providers.offline.recogniser import OfflineRecogniser
+from warmline.server.plugins import open_plugin
+from warmline.server.services.knowledge import Knowledge
+from warmline.server.services.opened import Opened, host_of, key_of, problem_of, socket_url
+from warmline.server.settings import DeepgramTable, Settings
+
+__all__ = ["open_recogniser"]
+
+_SPARE_S: Final = 8.0
+"""Deepgram closes a socket on which nothing was said for 10 s; a spare is replaced before that."""
+
+
+@asynccontextmanager
+async def open_recogniser(
+    settings: Settings, knowledge: Knowledge, lines: Lines
+) -> AsyncIterator[Opened[SpeechToText]]:
+    """Open who listens, and see whether the key is accepted.
+
+    Raises:
+        ConfigError: a key is missing, settings do not go together, or a plugin cannot be had.
+        ProviderUnavailable: the offline recogniser's processes can't be started.
+    """
+    wanted = settings.providers.stt
+    if wanted == "auto":
+        wanted = "deepgram" if settings.deepgram.api_key else "offline"
+    async with AsyncExitStack() as held:
+        if wanted == "offline":
+            recogniser = OfflineRecogniser(
+                knowledge.index.sentences(),
+                spare_processes=settings.recogniser.spare,
+                max_processes=settings.recogniser.processes,
+            )
+            yield Opened(await held.enter_async_context(recogniser), "this machine", is_offline=True)
+        elif wanted == "deepgram":
+            yield await _deepgram(settings, lines, held)
+        else:
+            plugin = settings.plugins.get(wanted, {})
+            opening = open_plugin("stt", wanted, plugin, lines, os.environ)
+            yield Opened(await held.enter_async_context(opening), wanted)
+
+
+async def _deepgram(settings: Settings, lines: Lines, held: AsyncExitStack) -> Opened[SpeechToText]:
+    table = settings.deepgram
+    key = key_of(
+        table.api_key,
+        is_needed=table.base_urls == DeepgramTable().base_urls,
+        role='listening by Deepgram (providers.stt = "deepgram")',
+        variable="DEEPGRAM_API_KEY",
+    )
+    if table.eager_eot_threshold and not 0.3 <= table.eager_eot_threshold <= table.eot_threshold:
+        raise ConfigError(
+            f"deepgram.eager_eot_threshold is {table.eager_eot_threshold:g}; it must be 0, or from 0.3 to "
+            f"deepgram.eot_threshold ({table.eot_threshold:g})"
+        )
+    headers = {"authorization": f"Token {key}"}
+    endpoint = await lines.endpoint(
+        "deepgram",
+        table.base_urls,
+        warm=1,
+        max_lines=settings.lines.tts_connections,
+        idle_s=settings.lines.tts_idle_s,
+        headers=headers,
+        probe=PROJECTS,
+        http2=table.http2,
+    )
+    is_flux = table.model.startswith("flux")
+    nova = NovaSettings(table.model, table.language, table.endpointing_ms, table.keyterms)
+    flux = FluxSettings(
+        table.model,
+        table.eot_threshold,
+        table.eager_eot_threshold or None,
+        table.eot_timeout_ms,
+        table.keyterms,
+        (table.language,) if table.model.endswith("multi") and table.language != "multi" else (),
+    )
+    policy = ShelfPolicy(
+        warm_target=settings.lines.stt_warm,
+        max_lines=2 * (settings.limits.sessions + settings.lines.stt_warm),
+        idle_limit_s=_SPARE_S,
+        renew_margin_s=_SPARE_S / 4,
+    )
+
+    def sockets(audio_format: AudioFormat) -> SocketEndpoint:
+        path = flux_path(flux, audio_format) if is_flux else nova_path(nova, audio_format)
+        url = socket_url(endpoint, path)
+        return SocketEndpoint("deepgram", url, lines.dialler, policy, lines.clock, headers=headers)
+
+    recogniser: SpeechToText = await held.enter_async_context(
+        DeepgramRecogniser(sockets, lines.clock, is_flux=is_flux)
+    )
+    recordings = DeepgramRecordings(endpoint, nova)
+    problem = await problem_of("deepgram", "listening by Deepgram", recordings.check_key)
+    return Opened(recogniser, f"{table.model} at {host_of(table.base_urls)}", problem)

@@ -1,0 +1,116 @@
+"""Who speaks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from warmline.core.formats import AudioFormat
+from warmline.interfaces.tts import TextToSpeech
+from warmline.pool.lines import Lines
+from warmline.pool.shelf import ShelfPolicy
+from warmline.pool.sockets import SocketEndpoint
+from warmline.providers.elevenlabs.protocol import socket_path, voice_request
+from warmline.providers.elevenlabs.rest import ElevenLabsRest
+from warmline.providers.elevenlabs.settings import PRESETS, SpeechSettings, VoiceSettings
+from warmline.providers.elevenlabs.voice import ElevenLabs
+from warmline.providers.offline.voice import OfflineVoice
+from warmline.server.plugins import open_plugin
+from warmline.server.services.opened import Opened, host_of, key_of, problem_of, socket_url
+from warmline.server.settings import ElevenLabsTable, Settings
+
+__all__ = ["open_voice"]
+
+_SHARE: Final = 0.9
+"""Of the idle time, after which a socket that waits is replaced."""
+
+
+@asynccontextmanager
+async def open_voice(settings: Settings, lines: Lines) -> AsyncIterator[Opened[TextToSpeech]]:
+    """Open who speaks, and see whether the key and the voice are accepted.
+
+    Raises:
+        ConfigError: a key is missing, or a plugin or the offline voice cannot be had.
+        ProviderUnavailable: the offline voice's process can't be started.
+    """
+    wanted = settings.providers.tts
+    if wanted == "auto":
+        wanted = "elevenlabs" if settings.elevenlabs.api_key else "offline"
+    async with AsyncExitStack() as held:
+        if wanted == "offline":
+            table = settings.voice
+            voice = OfflineVoice(voice=table.name, rate_wpm=table.rate_wpm, pitch=table.pitch)
+            yield Opened(await held.enter_async_context(voice), "this machine's voice")
+        elif wanted == "elevenlabs":
+            yield await _elevenlabs(settings, lines, held)
+        else:
+            plugin = settings.plugins.get(wanted, {})
+            opening = open_plugin("tts", wanted, plugin, lines, os.environ)
+            yield Opened(await held.enter_async_context(opening), wanted)
+
+
+async def _elevenlabs(settings: Settings, lines: Lines, held: AsyncExitStack) -> Opened[TextToSpeech]:
+    table = settings.elevenlabs
+    key = key_of(
+        table.api_key,
+        is_needed=table.base_urls == ElevenLabsTable().base_urls,
+        role='speaking by ElevenLabs (providers.tts = "elevenlabs")',
+        variable="ELEVENLABS_API_KEY",
+    )
+    headers = {"xi-api-key": key}
+    speech = speech_settings(table)
+    endpoint = await lines.endpoint(
+        "elevenlabs",
+        table.base_urls,
+        warm=settings.lines.tts_warm,
+        max_lines=settings.lines.tts_connections,
+        idle_s=settings.lines.tts_idle_s,
+        headers=headers,
+        probe=voice_request(speech),
+        http2=table.http2,
+    )
+    policy = ShelfPolicy(
+        warm_target=settings.lines.tts_warm,
+        # One for each call, the spares, and as many again that are being closed.
+        max_lines=2 * (settings.limits.sessions + settings.lines.tts_warm),
+        idle_limit_s=settings.lines.tts_idle_s,
+        renew_margin_s=settings.lines.tts_idle_s * (1 - _SHARE),
+    )
+
+    def sockets(audio_format: AudioFormat, has_contexts: bool) -> SocketEndpoint:
+        url = socket_url(endpoint, socket_path(speech, audio_format, has_contexts=has_contexts))
+        return SocketEndpoint("elevenlabs", url, lines.dialler, policy, lines.clock, headers=headers)
+
+    rest = ElevenLabsRest(endpoint, speech)
+    voice = ElevenLabs(
+        rest, sockets, speech, lines.clock, use_persistent_tts=settings.agent.use_persistent_tts
+    )
+    problem = await problem_of("elevenlabs", "finding the voice", rest.check_key)
+    if problem:
+        # A voice that is refused opens sockets when it is asked to speak, and not before.
+        voice.ready_formats = ()
+    await held.enter_async_context(voice)
+    return Opened(voice, f"{speech.model} at {host_of(table.base_urls)}", problem)
+
+
+def speech_settings(table: ElevenLabsTable) -> SpeechSettings:
+    """Return how the voice is asked to speak: the preset, and what was set above it."""
+    preset = PRESETS[table.preset]
+    base = preset.voice_settings
+    boost = {"on": True, "off": False}.get(table.speaker_boost, base.use_speaker_boost)
+    return SpeechSettings(
+        voice_id=table.voice,
+        model=table.model or preset.model,
+        voice_settings=VoiceSettings(
+            stability=table.stability if table.stability >= 0 else base.stability,
+            similarity_boost=table.similarity_boost if table.similarity_boost >= 0 else base.similarity_boost,
+            style=table.style,
+            use_speaker_boost=boost,
+            speed=table.speed,
+        ),
+        language_code=table.language,
+        first_audio_s=table.first_audio_ms / 1000,
+        stall_s=table.stall_ms / 1000,
+    )
