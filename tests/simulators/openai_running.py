@@ -74,5 +74,5 @@ async def openai_running() -> AsyncIterator[OpenAiRunning]:
         tls = await anyio.to_thread.run_sync(ssl_context, str(running.certificate))
         dialler = Dialler(Resolver(SystemClock()), SystemClock(), tls=tls)
         yield OpenAiRunning(
-            running.simulators["openai"], running.local_urls["openai"], running.certificate, dialler
+            running.simulators["openai"], running.base_urls["openai"], running.certificate, dialler
         )

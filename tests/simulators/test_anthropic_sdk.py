@@ -30,7 +30,7 @@ async def running(anyio_backend) -> AsyncIterator[Running]:
 async def client(running) -> AsyncIterator[AsyncAnthropic]:
     trusting = DefaultAsyncHttpxClient(verify=ssl_context(str(running.certificate)))
     async with AsyncAnthropic(
-        api_key=KEY, base_url=running.local_urls["anthropic"], http_client=trusting, max_retries=0
+        api_key=KEY, base_url=running.base_urls["anthropic"], http_client=trusting, max_retries=0
     ) as client:
         yield client
     running.simulators["anthropic"].faults.clear()

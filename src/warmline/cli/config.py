@@ -54,7 +54,10 @@ _PIPE_COLUMNS: Final = 1_000
 
 
 def load_for_command(
-    config: Path | None, assignments: list[str] | None, flags: Mapping[str, object] | None = None
+    config: Path | None,
+    assignments: list[str] | None,
+    flags: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> LoadedSettings:
     """Return the settings of a command, from its options and the process's environment.
 
@@ -63,12 +66,15 @@ def load_for_command(
         assignments: What `--set` gave.
         flags: The command's own flags by the settings' names, such as `server.port`; None for one
             that was not given. They win over `--set`.
+        environment: More variables, which win over the process's.
 
     Raises:
         ConfigError: as `load_settings`.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    return load_settings(config, {**parse_assignments(assignments or ()), **given}, os.environ)
+    return load_settings(
+        config, {**parse_assignments(assignments or ()), **given}, {**os.environ, **(environment or {})}
+    )
 
 
 def config_command(

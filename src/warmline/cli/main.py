@@ -15,6 +15,7 @@ from rich.text import Text
 
 from warmline.cli.config import config_command
 from warmline.cli.serve import serve_command
+from warmline.cli.simulate import simulate_command
 from warmline.cli.talk import talk_command
 from warmline.errors import ConfigError, WarmlineError, leaves
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve_command)
 app.command("talk")(talk_command)
+app.command("simulate")(simulate_command)
 app.command("config")(config_command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +11,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from warmline.cli.config import ConfigOption, SetOption, load_for_command
+from warmline.cli.config import ConfigOption, SetOption
 from warmline.cli.progress import index_progress
 from warmline.cli.running import run
+from warmline.cli.simulated import ProfileOption, SettingsWith, SimulateOption, settings_with, simulated
 from warmline.server.assembly import open_providers
 from warmline.server.logs import configure_log
 from warmline.server.services.knowledge import Knowledge, load_knowledge
 from warmline.server.serving import bind, serve
-from warmline.server.settings import Settings
 from warmline.session.settings import Providers
 
 __all__ = ["serve_command"]
@@ -30,25 +31,34 @@ def serve_command(
         Path | None,
         typer.Option(metavar="FOLDER", help="Answer from these documents: txt, md, html, pdf, docx."),
     ] = None,
+    simulate: SimulateOption = False,
+    profile: ProfileOption = "us-local",
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
     """Serve the page, and talk with whoever opens it."""
-    flags = {"server.host": host, "server.port": port, "knowledge.documents": documents}
-    settings = load_for_command(config, assignments, flags).settings
-    configure_log(settings.log)
-    run(_serve, settings)
+    flags: dict[str, object] = {"server.host": host, "server.port": port, "knowledge.documents": documents}
+    load = settings_with(config, assignments, flags)
+    configure_log(load(None).log)
+    run(_serve, load, profile if simulate else None)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(load: SettingsWith, profile: str | None) -> None:
+    settings = load(None)
     console = Console(stderr=True)
-    with bind(settings) as listener:
+    async with AsyncExitStack() as held:
+        listener = held.enter_context(bind(settings))
         with index_progress(console) as on_progress:
             knowledge = await load_knowledge(settings, on_progress)
         _tell_about(knowledge, console)
-        starting = console.status("Starting the recogniser and the voice")
+        starting = console.status("Starting who listens, answers and speaks")
         starting.start()
         try:
+            if profile is not None:
+                sentences = knowledge.index.sentences()
+                found = await held.enter_async_context(simulated(profile, sentences=sentences))
+                settings = load(found)
+                console.print(f"Simulated: {', '.join(found.base_urls)}, network {profile}", highlight=False)
             async with open_providers(settings, knowledge) as providers:
                 starting.stop()
                 _tell_who_serves(providers, console)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +18,10 @@ from warmline.channels.local.endpoint import LocalChannel
 from warmline.channels.local.microphone import Microphone
 from warmline.channels.local.recorded import RecordedCaller
 from warmline.channels.local.speakers import DeviceSpeaker, ReckonedSpeaker, Speaker
-from warmline.cli.config import ConfigOption, SetOption, load_for_command
+from warmline.cli.config import ConfigOption, SetOption
 from warmline.cli.progress import index_progress
 from warmline.cli.running import run
+from warmline.cli.simulated import ProfileOption, SettingsWith, SimulateOption, settings_with, simulated
 from warmline.cli.talk_view import JsonView, TalkView, TerminalView
 from warmline.core.clock import SystemClock
 from warmline.core.formats import PCM_24K
@@ -64,17 +65,19 @@ def talk_command(
         typer.Option(metavar="FOLDER", help="Answer from these documents: txt, md, html, pdf, docx."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each turn.")] = False,
+    simulate: SimulateOption = False,
+    profile: ProfileOption = "us-local",
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
     """Talk in the terminal: with a recording, in writing, or with microphone and loudspeaker."""
-    settings = load_for_command(config, assignments, {"knowledge.documents": documents}).settings
-    configure_log(settings.log)
+    load = settings_with(config, assignments, {"knowledge.documents": documents})
+    configure_log(load(None).log)
     turns = [*map(read_recording, recordings or ()), *(text or ())]
     console = Console(stderr=True)
     view: TalkView = JsonView() if as_json else TerminalView(Console())
     plan = _Plan(turns, speed, barge_in, out)
-    run(_talk, settings, plan, view, console)
+    run(_talk, load, profile if simulate else None, plan, view, console)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +90,20 @@ class _Plan:
     out: Path | None
 
 
-async def _talk(settings: Settings, plan: _Plan, view: TalkView, console: Console) -> None:
+async def _talk(
+    load: SettingsWith, profile: str | None, plan: _Plan, view: TalkView, console: Console
+) -> None:
+    settings = load(None)
     clock = SystemClock()
     speaker: Speaker = ReckonedSpeaker(clock, speed=plan.speed) if plan.turns else DeviceSpeaker()
     with closing(speaker), closing(view):
         with index_progress(console) as on_progress:
             knowledge = await load_knowledge(settings, on_progress)
-        with console.status("Starting the recogniser and the voice") as status:
+        async with AsyncExitStack() as held:
+            status = held.enter_context(console.status("Starting who listens, answers and speaks"))
+            if profile is not None:
+                sentences = knowledge.index.sentences()
+                settings = load(await held.enter_async_context(simulated(profile, sentences=sentences)))
             async with open_providers(settings, knowledge) as providers:
                 status.stop()
                 for problem in providers.problems:

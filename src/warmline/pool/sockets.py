@@ -24,7 +24,8 @@ from warmline.pool.shelf import ShelfPolicy
 
 __all__ = ["KeepAlive", "SocketEndpoint", "WebSocketLine"]
 
-_log = logging.getLogger(__name__)
+_wire_log = logging.getLogger(f"{__name__}.wire")
+_wire_log.setLevel(logging.WARNING)
 
 _MESSAGE_BYTES: Final = 16_777_216
 _CLOSE_S: Final = 1.0
@@ -358,7 +359,7 @@ class SocketEndpoint:
                             max_redirects=0,
                             # aiofastnet's TLS does not go through the ssl module, so it could not be timed.
                             use_aiofastnet=False,
-                            logger_name=_log,
+                            logger_name=_wire_log,
                             **settings,
                         )
                     # Kept, since it would come out of the task group in a group.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from warmline.simulators.anthropic.simulator import AnthropicSimulator
@@ -23,7 +24,7 @@ from warmline.simulators.script import Script
 from warmline.simulators.simulator import Simulator
 from warmline.simulators.speech import Speech
 
-__all__ = ["KEY", "SUFFIX", "Running", "simulators_running"]
+__all__ = ["KEY", "SUFFIX", "Running", "provider_names", "simulators_running"]
 
 KEY: Final = "simulated-key"
 """Any key is accepted unless a script names one; this is the one that is shown."""
@@ -37,6 +38,11 @@ _KINDS: Final[tuple[type[Simulator], ...]] = (
     ElevenLabsSimulator,
     DeepgramSimulator,
 )
+
+
+def provider_names() -> list[str]:
+    """Return the names of the providers that can be simulated."""
+    return [kind.name for kind in _KINDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +69,23 @@ class Running:
         }
 
     @property
-    def local_urls(self) -> dict[str, str]:
-        """The same without a network between; for control from outside, and for SDKs."""
-        return {
-            name: f"https://localhost:{port}{self.simulators[name].base_path}"
-            for name, port in self.ports.items()
-        }
+    def control_urls(self) -> dict[str, str]:
+        """Where each is changed while it runs; there is no network in between."""
+        return {name: f"https://localhost:{port}/_simulator" for name, port in self.ports.items()}
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """A key that each accepts."""
+        return {name: simulator.script.key or KEY for name, simulator in self.simulators.items()}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables in which a warmline server and the SDKs look for keys."""
+        return {f"{name.upper()}_API_KEY": key for name, key in self.keys.items()}
 
     @property
     def settings(self) -> dict[str, object]:
-        """What sets a warmline server to use them, by the settings' names."""
-        urls = self.base_urls
+        """What sets a warmline server to use them, by the settings' names; keys are in `environment`."""
         between = {
             "lines.proxy": self.network.url if self.network else "",
             "lines.dns_server": self.names.address if self.names else "",
@@ -81,9 +93,21 @@ class Running:
         return {
             "lines.certificate": str(self.certificate),
             **{name: value for name, value in between.items() if value},
-            **{f"{name}.base_urls": [url] for name, url in urls.items()},
-            **{f"{name}.api_key": KEY for name in urls},
+            **{f"{name}.base_urls": [url] for name, url in self.base_urls.items()},
+            **({"openai.dialect": "openai"} if "openai" in self.ports else {}),
         }
+
+    def description(self) -> bytes:
+        """Return all of that as one line of JSON."""
+        return msgspec.json.encode({
+            "base_urls": self.base_urls,
+            "control_urls": self.control_urls,
+            "certificate": str(self.certificate),
+            "proxy": self.network.url if self.network else "",
+            "dns_server": self.names.address if self.names else "",
+            "settings": self.settings,
+            "environment": self.environment,
+        })
 
     def _host(self, name: str) -> str:
         return f"{name}.{SUFFIX}" if self.names is not None else "localhost"

@@ -55,7 +55,7 @@ async def messages(
     dialler = Dialler(Resolver(clock), clock, tls=ssl_context(str(running.certificate)))
     async with HttpEndpoint(
         "anthropic",
-        [running.local_urls["anthropic"]],
+        [running.base_urls["anthropic"]],
         dialler,
         ShelfPolicy(),
         clock,
@@ -156,7 +156,7 @@ async def test_a_server_with_a_key_for_it_answers_by_it_and_knows_whether_it_is_
     running, key, problem
 ):
     """Nothing else has to be set; a key that is refused is shown before anybody speaks."""
-    url = running.local_urls["anthropic"]
+    url = running.base_urls["anthropic"]
     settings = Settings(
         anthropic=AnthropicTable(api_key=Secret(key), base_urls=(url,)),
         lines=replace(Settings().lines, certificate=running.certificate),

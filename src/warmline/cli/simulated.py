@@ -1,0 +1,143 @@
+"""The simulators beside a command, in a process of their own, so that they take no time of its loop."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import anyio
+import anyio.abc
+import msgspec
+import typer
+
+from warmline.cli.config import load_for_command
+from warmline.cli.simulate import PROFILE_HELP
+from warmline.errors import ConfigError, ProviderUnavailable
+from warmline.server.settings import Settings
+
+__all__ = ["ProfileOption", "SettingsWith", "SimulateOption", "Simulated", "settings_with", "simulated"]
+
+_PROVIDERS: Final = {"stt": "deepgram", "llm": "openai", "tts": "elevenlabs"}
+_START_S: Final = 30.0
+_STOP_S: Final = 5.0
+
+
+SimulateOption = Annotated[
+    bool, typer.Option("--simulate", help="Use Deepgram, OpenAI and ElevenLabs as simulated on this machine.")
+]
+ProfileOption = Annotated[str, typer.Option(help=f"With --simulate. {PROFILE_HELP}")]
+
+
+class Simulated(msgspec.Struct):
+    """Where they are, as `warmline simulate --json` tells it."""
+
+    settings: dict[str, object]
+    """By the settings' names."""
+
+    environment: dict[str, str]
+    """The keys, by the variables that hold them."""
+
+    base_urls: dict[str, str]
+    control_urls: dict[str, str]
+    certificate: str
+    proxy: str = ""
+    dns_server: str = ""
+
+
+SettingsWith = Callable[[Simulated | None], Settings]
+"""Returns a command's settings, as they are with simulators if there are any."""
+
+
+def settings_with(
+    config: Path | None, assignments: list[str] | None, flags: Mapping[str, object]
+) -> SettingsWith:
+    """Return what loads a command's settings; arguments as `load_for_command`'s."""
+
+    def load(found: Simulated | None) -> Settings:
+        if found is None:
+            return load_for_command(config, assignments, flags).settings
+        chosen = {f"providers.{role}": name for role, name in _PROVIDERS.items()}
+        with_them = {**flags, **chosen, **found.settings}
+        return load_for_command(config, assignments, with_them, found.environment).settings
+
+    return load
+
+
+@asynccontextmanager
+async def simulated(
+    profile: str = "loopback", *, sentences: Sequence[str] = (), only: Sequence[str] = ()
+) -> AsyncIterator[Simulated]:
+    """Run the simulators until the context is left.
+
+    Args:
+        profile: The network before them.
+        sentences: What people are likely to say.
+        only: Names of providers; all by default.
+
+    Raises:
+        ConfigError: there is no such profile or provider.
+        ProviderUnavailable: they did not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
+        vocabulary = anyio.Path(folder, "vocabulary.txt")
+        await vocabulary.write_text("\n".join(" ".join(each.split()) for each in sentences), "utf-8")
+        command = [sys.executable, "-m", "warmline.cli.main", "simulate", "--json", "--profile", profile]
+        command += ["--vocabulary", str(vocabulary)]
+        for name in only:
+            command += ["--only", name]
+        process = await anyio.open_process(
+            # Ctrl+C is for the command, which stops them in its own time.
+            command,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            yield await _described(process)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await _stop(process)
+
+
+async def _described(process: anyio.abc.Process) -> Simulated:
+    assert process.stdout is not None
+    line = b""
+    with anyio.move_on_after(_START_S):
+        try:
+            while not line.endswith(b"\n"):
+                line += await process.stdout.receive()
+        except anyio.EndOfStream:
+            told = await _said(process)
+            if await process.wait() == 2:
+                raise ConfigError(told.removeprefix("warmline: ")) from None
+            raise ProviderUnavailable(
+                f"starting the simulators: {told}", provider="simulators", phase="connect"
+            ) from None
+    if not line.endswith(b"\n"):
+        raise ProviderUnavailable(
+            f"starting the simulators: they were not there within {_START_S:g} s",
+            provider="simulators",
+            phase="connect",
+        )
+    return msgspec.json.decode(line, type=Simulated)
+
+
+async def _said(process: anyio.abc.Process) -> str:
+    assert process.stderr is not None
+    told = b"".join([piece async for piece in process.stderr])
+    return " ".join(told.decode(errors="replace").split()) or "they ended without a word"
+
+
+async def _stop(process: anyio.abc.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    with anyio.move_on_after(_STOP_S):
+        await process.wait()
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+    await process.aclose()
