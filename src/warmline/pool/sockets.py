@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -319,7 +320,9 @@ class SocketEndpoint:
             ) from error
         finally:
             if line.transport is None:
-                sock.close()
+                # A transport has it by now, which nobody hands out; it closes when it reads the end.
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
         opened_at_s = self._clock.now_s()
         encryption = transport.underlying_transport.get_extra_info("ssl_object")
         encrypted_at_s = encryption.done_at_s if isinstance(encryption, TimedSslObject) else connected_at_s

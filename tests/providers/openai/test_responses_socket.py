@@ -209,7 +209,7 @@ async def test_a_socket_that_was_lost_between_turns_is_replaced(openai, bodies):
 async def test_a_socket_whose_hour_is_over_is_replaced(openai, bodies, pause_s):
     """Between two turns, or in the middle of one that had not said anything yet."""
     openai.simulator.script.idle_s = 0.3
-    async with far(openai, bodies) as there:
+    async with far(openai, bodies, policy={"warm_target": 0}) as there:
         talk = Conversation(there.model)
         await talk.ask("One?")
         if not pause_s:
@@ -243,7 +243,7 @@ async def test_the_lines_of_conversations_that_have_gone_quiet_are_given_back(op
             await Conversation(there.model, f"old {number}").ask("One?")
         assert there.lines.pool.open_count == 4
         with anyio.fail_after(3):
-            while there.lines.pool.open_count:
+            while there.lines.pool.open_count:  # noqa: ASYNC110 - nobody tells
                 await anyio.sleep(0.05)
         assert not there.model._lines
         talk = Conversation(there.model)
