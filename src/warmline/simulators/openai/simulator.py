@@ -23,6 +23,7 @@ from warmline.simulators.openai.answers import (
     last_user_text,
     spoken_tokens,
     token_count,
+    tokens,
 )
 from warmline.simulators.openai.bodies import ChatBody, EmbeddingsBody, Refused, read_body
 from warmline.simulators.openai.errors import error_body, refusal
@@ -256,8 +257,8 @@ class OpenAiSimulator(Simulator):
             )
             await outgoing.begin()
             await response.prepare(request)
-            for word in text.split(" "):
-                await outgoing.send(_event("transcript.text.delta", delta=f"{word} "))
+            for delta in tokens(text):
+                await outgoing.send(_event("transcript.text.delta", delta=delta))
             await outgoing.send(_event("transcript.text.done", text=text, usage=usage))
             await outgoing.end()
             return response
