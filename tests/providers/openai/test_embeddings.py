@@ -11,6 +11,7 @@ from warmline.providers.openai.embeddings import OpenAiEmbeddings
 from warmline.providers.openai.embeddings_protocol import EmbeddingSettings
 from warmline.providers.openai.transcriptions import OpenAiTranscriptions
 from warmline.providers.openai.transcriptions_protocol import TranscriptionSettings
+from warmline.simulators.openai.embeddings import Embeddings
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
@@ -25,7 +26,8 @@ async def test_each_text_has_its_vector(openai):
             "What are your opening hours?",
             "A cat sat on a mat.",
         ])
-        assert (vectors.shape, vectors.dtype) == ((3, 1536), np.float32)
+        assert vectors.shape == (3, 1536)
+        assert vectors.dtype == np.float32
         assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
         assert (await OpenAiEmbeddings(lines, SMALL).embed([])).shape[0] == 0
 
@@ -33,10 +35,10 @@ async def test_each_text_has_its_vector(openai):
 async def test_more_texts_than_a_request_may_have_are_asked_for_in_several(openai, monkeypatch):
     """And one that fails is asked for again by itself."""
 
-    def vectors(texts, size):
+    def vectors(_, texts, size):
         return np.array([[float(text)] * size for text in texts], dtype="<f4")
 
-    monkeypatch.setattr(openai.simulator, "_vectors", vectors)
+    monkeypatch.setattr(Embeddings, "_vectors", vectors)
     openai.fault("500")
     settings = EmbeddingSettings("text-embedding-3-small", dimensions=2)
     async with openai.http() as lines:

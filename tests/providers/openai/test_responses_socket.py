@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
 import pytest
@@ -54,7 +55,7 @@ class Far:
     openai: OpenAiRunning
     model: OpenAiResponsesSocket
     lines: SocketEndpoint
-    bodies: list[dict]
+    bodies: list[dict[str, Any]]
 
     def sent(self):
         """Return of each request how many messages it had, and whether it built upon another."""
