@@ -1,5 +1,6 @@
 """Real lines: HTTP and WebSocket over TLS to a server that misbehaves in every way that was thought of."""
 
+import gc
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from statistics import median
@@ -336,3 +337,26 @@ async def test_a_refused_upgrade_carries_what_the_far_end_said():
                 pass
     assert (caught.value.status, caught.value.headers["dg-error"]) == (401, "bad key")
     assert b"INVALID_AUTH" in caught.value.body
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+async def test_an_opening_that_is_cancelled_or_refused_leaves_no_connection_behind(is_refused):
+    """Whatever it was waiting for. A socket closed under its transport gives the next one its number."""
+
+    async def answer_late(request: web.Request) -> web.StreamResponse:
+        await anyio.sleep(0.05)
+        if is_refused or request.transport is None:
+            return web.Response(status=503)
+        upgraded = web.WebSocketResponse()
+        await upgraded.prepare(request)
+        async for _ in upgraded:
+            pass
+        return upgraded
+
+    async with far_end({"/socket": answer_late}) as far:
+        url = far.url.replace("https://", "wss://") + "/socket"
+        for wait_s in (0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.1):
+            async with SocketEndpoint("test", url, far.dialler, ShelfPolicy(), SystemClock()):
+                await anyio.sleep(wait_s)
+            # What is left open says so when it is collected, and fails the test.
+            gc.collect()

@@ -307,7 +307,9 @@ class SocketEndpoint:
             raise OpenFailed(f"opening a socket to {address.authority}: {error or 'no answer'}") from error
         finally:
             if line.transport is None:
-                sock.close()
+                # A transport has it by now, which nobody hands out; it closes when it reads the end.
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
         opened_at_s = self._clock.now_s()
         encryption = transport.underlying_transport.get_extra_info("ssl_object")
         encrypted_at_s = encryption.done_at_s if isinstance(encryption, TimedSslObject) else connected_at_s

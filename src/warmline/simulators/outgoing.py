@@ -152,8 +152,15 @@ class HttpOutgoing(Outgoing):
         self._error = error
 
     async def write(self, piece: bytes | str) -> None:
-        """Send as it is."""
-        await self._response.write(piece.encode() if isinstance(piece, str) else piece)
+        """Send as it is.
+
+        Raises:
+            Gone: the client has left.
+        """
+        try:
+            await self._response.write(piece.encode() if isinstance(piece, str) else piece)
+        except ConnectionError:
+            raise Gone from None
 
     async def fail(self) -> None:
         """Send the error as a piece, and end."""

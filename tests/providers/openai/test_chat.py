@@ -133,3 +133,22 @@ async def test_a_server_whose_key_is_refused_starts_all_the_same_and_knows_it(tm
             assert problem in "".join(providers.problems)
             assert bool(providers.problems) == bool(problem)
             assert providers.answers_by == "m at localhost"
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("stall;after=3", "nothing more came for 0.3 s"),
+        ("garbage;after=3", "openai.base_urls"),
+        ("error_mid_stream;after=3", "status page"),
+        ("cut;after=3", "dropped"),
+    ],
+)
+async def test_a_stream_that_goes_wrong_in_the_middle_ends_with_what_went_wrong(openai, fault, said):
+    """In time, and with nothing made up."""
+    openai.fault(fault)
+    async with openai.http() as lines:
+        chat = OpenAiChat(lines, ChatSettings("gpt-5.5"), silence_s=0.3)
+        with anyio.fail_after(3), pytest.raises(ProviderUnavailable, match=said):
+            async with chat.stream(ASKED) as text:
+                assert [piece async for piece in text]

@@ -129,7 +129,7 @@ def test_an_answer_at_its_longest_is_one_and_one_that_just_ends_is_not():
     )
     stream.finish()
     assert (stream.incomplete_reason, stream.text) == ("max_output_tokens", "Grüße, ")
-    assert held_after(LlmRequest([ASKED]), stream) is None
+    assert held_after([ASKED], stream) is None
 
 
 def test_what_a_model_says_before_its_answer_is_kept_apart_from_it():
@@ -218,6 +218,6 @@ def test_a_warm_up_is_built_upon():
     stream = ResponseStream("m")
     stream.take(CREATED)
     stream.take(event("response.completed", response={"id": "resp_1", "output": []}))
-    held = held_after(LlmRequest([ASKED]), stream)
+    held = held_after([ASKED], stream)
     assert held == Held("resp_1", (ASKED,))
     assert created([ASKED, NEXT], held)["previous_response_id"] == "resp_1"

@@ -37,7 +37,8 @@ class Turn:
     def __init__(self, line: ResponsesLine, lane: str, request: LlmRequest, stream: ResponseStream) -> None:
         self.line = line
         self.lane = lane
-        self.request = request
+        self.conversation_id = request.conversation_id
+        self.messages = tuple(request.messages)
         self.stream = stream
         self._events: deque[bytes] = deque()
         self._arrived = anyio.Event()
@@ -182,7 +183,7 @@ class ResponsesLine:
         """Listen to a turn's lane no more; keep what can be built upon."""
         del self._turns[turn.lane]
         self._used_at_s = self._clock.now_s()
-        held = held_after(turn.request, turn.stream)
+        held = held_after(turn.messages, turn.stream)
         if held is not None:
             self._held, self._free_lane = held, turn.lane
 
@@ -193,12 +194,13 @@ class ResponsesLine:
 
     def _received(self, event: bytes, _: bool) -> None:
         kind, lane = kind_and_lane(event)
-        for turn in [*self._turns.values()]:
-            if lane in ("", turn.lane):
-                turn.received(event)
-        if kind == "error" and not lane:
-            # Such as that the socket's hour is over.
+        if lane in self._turns:
+            self._turns[lane].received(event)
+        elif kind == "error" and not lane:
+            # Such as that the socket's hour is over. What else has no lane may be of a turn that was left.
             self.is_retired = True
+            for turn in self._turns.values():
+                turn.received(event)
 
     def _lost(self, loss: LineLost) -> None:
         self.is_retired = True

@@ -54,12 +54,12 @@ class Held:
         return messages[count:]
 
 
-def held_after(request: LlmRequest, stream: ResponseStream) -> Held | None:
+def held_after(messages: Sequence[Message], stream: ResponseStream) -> Held | None:
     """Return what the far end holds when a response is over; None if it is not to be built upon."""
     if not stream.is_completed or not stream.response_id:
         return None
     reply = (Message(Role.ASSISTANT, stream.text),) if stream.text else ()
-    return Held(stream.response_id, (*request.messages, *reply))
+    return Held(stream.response_id, (*messages, *reply))
 
 
 def _said(message: Message) -> tuple[Role, str]:

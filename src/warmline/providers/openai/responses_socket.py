@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
@@ -21,6 +22,8 @@ from warmline.providers.openai.responses_line import ResponsesLine, Turn
 from warmline.providers.openai.responses_protocol import ResponsesSettings
 
 __all__ = ["OpenAiResponsesSocket"]
+
+_log = logging.getLogger(__name__)
 
 _TRIES: Final = 3
 """On sockets, before HTTP: one may be at its end, and one may have forgotten the conversation."""
@@ -187,8 +190,9 @@ class OpenAiResponsesSocket:
             if turn.stream.response_id:
                 # The far end is at work: asking it elsewhere would only begin the wait anew.
                 raise pool_failure(error, model=self._settings.model, phase="first_result") from error
-        except (PoolError, RemoteProtocolError):
+        except (PoolError, RemoteProtocolError) as error:
             turn.line.is_retired = True
+            _log.info("socket.failed", extra={"endpoint": self._endpoint.name, "problem": str(error)})
         except ProviderError as error:
             code = turn.stream.error_code
             turn.line.is_retired |= code in _USED_UP
@@ -216,10 +220,8 @@ class OpenAiResponsesSocket:
     async def _leave(self, turn: Turn) -> None:
         turn.leave()
         line = turn.line
-        if not line.is_busy and (
-            not line.is_good or self._lines.get(turn.request.conversation_id) is not line
-        ):
-            await self._give_back(turn.request.conversation_id, line)
+        if not line.is_busy and (not line.is_good or self._lines.get(turn.conversation_id) is not line):
+            await self._give_back(turn.conversation_id, line)
 
     async def _give_back(self, conversation_id: str, line: ResponsesLine) -> None:
         if self._lines.get(conversation_id) is line:

@@ -9,7 +9,7 @@ import msgspec
 
 from warmline.simulators.openai.errors import error_body
 
-__all__ = ["ChatBody", "EmbeddingsBody", "Refused", "ResponsesBody", "SocketBody", "read_body"]
+__all__ = ["ChatBody", "EmbeddingsBody", "Refused", "ResponsesBody", "SocketBody", "no_model", "read_body"]
 
 _PATH: Final = re.compile(r" - at `\$\.?(.*)`$")
 _NAMED: Final = re.compile(r"`(\w+)`")
@@ -22,6 +22,12 @@ class Refused(Exception):
         super().__init__(text)
         self.status = status
         self.body = error_body(code, text, param)
+
+
+def no_model(name: str) -> Refused:
+    """Return what is said of a model that does not exist."""
+    text = f"The model `{name}` does not exist or you do not have access to it."
+    return Refused("model_not_found", text, "model", 404)
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

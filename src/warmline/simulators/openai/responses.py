@@ -19,10 +19,11 @@ from warmline.simulators.answers import (
     token_count,
 )
 from warmline.simulators.faults import FaultQueue
-from warmline.simulators.openai.bodies import Refused, ResponsesBody, read_body
+from warmline.simulators.openai.bodies import Refused, ResponsesBody, no_model, read_body
+from warmline.simulators.openai.replying import answered, headers
 from warmline.simulators.outgoing import EVENT_GARBAGE, HttpOutgoing
 from warmline.simulators.script import Script
-from warmline.simulators.simulator import fault_of, json_response
+from warmline.simulators.simulator import fault_of
 
 __all__ = ["Generation", "Items", "Responses", "ResponsesOwner"]
 
@@ -58,11 +59,12 @@ class Responses:
         """Answer `POST /v1/responses`."""
         body = read_body(await request.read(), ResponsesBody)
         generation = self.generation(body, {})
-        headers = {"x-request-id": new_id("req")}
         if not body.get("stream"):
             events = [event async for event in generation.events()]
-            return json_response(events[-1]["response"], headers=headers)
-        response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8", **headers})
+            return answered(events[-1]["response"])
+        response = web.StreamResponse(
+            headers={"content-type": "text/event-stream; charset=utf-8", **headers()}
+        )
         text = "The server had an error while processing your request. Sorry about that!"
         failure = {
             "type": "error",
@@ -90,8 +92,7 @@ class Responses:
             Refused: there is no such model, no input, or no such response before.
         """
         if not self.owner.knows(body["model"]):
-            text = f"The requested model '{body['model']}' does not exist."
-            raise Refused("model_not_found", text, "model", 404)
+            raise no_model(body["model"])
         given = body.get("input")
         if given is None:
             raise Refused("missing_required_parameter", "Missing required parameter: 'input'.", "input")
