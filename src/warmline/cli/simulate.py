@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate_command"]
 
-PROFILE_HELP = "The network before them: loopback, us-local, india-us."
+PROFILE_HELP = "The network before them: loopback, us-local, india-us, or figures such as rtt=80,tls=160."
 
 
 def simulate_command(
@@ -40,13 +40,17 @@ def simulate_command(
         Path | None,
         typer.Option(metavar="FILE", help="Sentences that people are likely to say, one on a line."),
     ] = None,
+    idle: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.1, help="Close connections that are unused for so long."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="For what is random.")] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print where they are as one line of JSON, for programs.")
     ] = False,
 ) -> None:
     """Run the providers' simulators until Ctrl+C: their wires over TLS, with faults and a network between."""
-    run(_simulate, _Wanted(profile, only or [], host, port, certificate, vocabulary, seed, as_json))
+    run(_simulate, _Wanted(profile, only or [], host, port, certificate, vocabulary, idle, seed, as_json))
 
 
 class _Wanted(msgspec.Struct, frozen=True):
@@ -56,6 +60,7 @@ class _Wanted(msgspec.Struct, frozen=True):
     port: int
     certificate: Path | None
     vocabulary: Path | None
+    idle_s: float | None
     seed: int
     as_json: bool
 
@@ -84,6 +89,7 @@ async def _simulate(wanted: _Wanted) -> None:
             host=wanted.host,
             sentences=_sentences(wanted.vocabulary),
             seed=wanted.seed,
+            idle_s=wanted.idle_s,
         ) as found:
             starting.stop()
             if wanted.certificate is not None:

@@ -70,7 +70,11 @@ def settings_with(
 
 @asynccontextmanager
 async def simulated(
-    profile: str = "loopback", *, sentences: Sequence[str] = (), only: Sequence[str] = ()
+    profile: str = "loopback",
+    *,
+    sentences: Sequence[str] = (),
+    only: Sequence[str] = (),
+    idle_s: float | None = None,
 ) -> AsyncIterator[Simulated]:
     """Run the simulators until the context is left.
 
@@ -78,6 +82,7 @@ async def simulated(
         profile: The network before them.
         sentences: What people are likely to say.
         only: Names of providers; all by default.
+        idle_s: How long a connection may be unused before they close it; as the providers do by default.
 
     Raises:
         ConfigError: there is no such profile or provider.
@@ -88,6 +93,8 @@ async def simulated(
         await vocabulary.write_text("\n".join(" ".join(each.split()) for each in sentences), "utf-8")
         command = [sys.executable, "-m", "warmline.cli.main", "simulate", "--json", "--profile", profile]
         command += ["--vocabulary", str(vocabulary)]
+        if idle_s is not None:
+            command += ["--idle", str(idle_s)]
         for name in only:
             command += ["--only", name]
         process = await anyio.open_process(

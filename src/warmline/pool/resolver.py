@@ -12,6 +12,7 @@ from typing import Final
 import anyio
 import dns.asyncresolver
 import dns.exception
+import dns.resolver
 
 from warmline.core.clock import Clock
 from warmline.errors import OpenFailed
@@ -56,11 +57,25 @@ def lookup_at(server: str) -> Lookup:
             return [name]
         if name == "localhost":
             return ["127.0.0.1"]
-        try:
-            answer = await asking.resolve_name(name, lifetime=_LOOKUP_S)
-        except dns.exception.DNSException as error:
-            raise OSError(f"{server} says: {error}") from error
-        return list(answer.addresses())
+        found: dict[str, list[str]] = {}
+        problems: list[dns.exception.DNSException] = []
+
+        async def ask(kind: str) -> None:
+            try:
+                answer = await asking.resolve(name, kind, lifetime=_LOOKUP_S)
+                found[kind] = [record.to_text() for record in answer]
+            except dns.resolver.NoAnswer:
+                found[kind] = []
+            except dns.exception.DNSException as error:
+                problems.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, "A")
+            tasks.start_soon(ask, "AAAA")
+        addresses = found.get("A", []) + found.get("AAAA", [])
+        if not addresses and problems:
+            raise OSError(f"{server} says: {problems[0]}") from problems[0]
+        return addresses
 
     return lookup
 

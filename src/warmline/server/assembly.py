@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+
+import anyio
 
 from warmline.interfaces.channel import TurnSettings
 from warmline.providers.offline.voice_activity import OfflineVoiceActivity
@@ -44,6 +46,7 @@ async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncItera
         open_language_model(settings, knowledge, lines) as llm,
         open_voice(settings, lines) as tts,
     ):
+        problems = await _problems(stt.check, llm.check, tts.check)
         yield Providers(
             vad=vad,
             stt=stt.provider,
@@ -53,9 +56,23 @@ async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncItera
             listens_by=stt.name,
             answers_by=llm.name,
             speaks_by=tts.name,
-            problems=tuple(filter(None, (stt.problem, llm.problem, tts.problem))),
+            problems=problems,
             recogniser_note=RECOGNISER_NOTE if stt.is_offline else "",
         )
+
+
+async def _problems(*checks: Callable[[], Awaitable[str]] | None) -> tuple[str, ...]:
+    """Return what is wrong, all of it asked for at once."""
+    found: dict[int, str] = {}
+
+    async def ask(number: int, check: Callable[[], Awaitable[str]]) -> None:
+        found[number] = await check()
+
+    async with anyio.create_task_group() as tasks:
+        for number, check in enumerate(checks):
+            if check is not None:
+                tasks.start_soon(ask, number, check)
+    return tuple(found[number] for number in sorted(found) if found[number])
 
 
 def session_settings(settings: Settings) -> SessionSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,6 +10,16 @@ from typing import Final
 from warmline.errors import ConfigError
 
 __all__ = ["PROFILES", "Link", "Profile", "profile_named"]
+
+
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_FIGURES: Final = {
+    "rtt": "rtt_ms",
+    "tls": "tls_ms",
+    "first": "first_ms",
+    "jitter": "jitter_ms",
+    "dns": "dns_ms",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +92,21 @@ PROFILES: Final[Mapping[str, Profile]] = {
 
 
 def profile_named(name: str) -> Profile:
-    """Return a profile.
+    """Return a profile by its name, or one made up of figures: `rtt=80,tls=160,dns=20,jitter=5`, in ms.
 
     Raises:
-        ConfigError: there is none by this name.
+        ConfigError: there is none by this name, or a figure is none.
     """
-    try:
+    if name in PROFILES:
         return PROFILES[name]
-    except KeyError:
-        raise ConfigError(
-            f"choosing a network: there is no profile {name!r}; there are {', '.join(PROFILES)}"
-        ) from None
+    figures: dict[str, float] = {}
+    for part in name.split(","):
+        key, _, value = part.partition("=")
+        if key not in _FIGURES or not _NUMBER.fullmatch(value):
+            raise ConfigError(
+                f"choosing a network: there is no profile {name!r}; there are {', '.join(PROFILES)}, "
+                "or figures in milliseconds such as rtt=80,tls=160,dns=20,jitter=5"
+            )
+        figures[_FIGURES[key]] = float(value)
+    dns_ms = figures.pop("dns_ms", 0.0)
+    return Profile(name, "Figures that were given.", other=Link(**figures), dns_ms=dns_ms)

@@ -32,6 +32,9 @@ KEY: Final = "simulated-key"
 SUFFIX: Final = "warmline.test"
 """What the simulators' names end in; `test` is kept free for this by RFC 2606."""
 
+_IDLE_S: Final = 75.0
+"""What a far end lets an HTTP connection be unused for; nginx's default, behind which many stand."""
+
 _KINDS: Final[tuple[type[Simulator], ...]] = (
     OpenAiSimulator,
     AnthropicSimulator,
@@ -123,6 +126,7 @@ async def simulators_running(
     host: str = "127.0.0.1",
     sentences: Sequence[str] = (),
     seed: int = 0,
+    idle_s: float | None = None,
     has_network: bool = False,
 ) -> AsyncIterator[Running]:
     """Run simulators until the context is left, on the loop of the caller.
@@ -135,6 +139,7 @@ async def simulators_running(
         host: The address to listen on.
         sentences: What people are likely to say.
         seed: For what is random.
+        idle_s: How long a connection may be unused before they close it; as the providers do by default.
         has_network: Whether to put the proxy and the name server between even where they cost nothing,
             so that a link can be changed later.
     """
@@ -151,8 +156,14 @@ async def simulators_running(
         found = {}
         for name, simulator in simulators.items():
             runner = web.AppRunner(
-                simulator.application(), handler_cancellation=True, shutdown_timeout=0.2, access_log=None
+                simulator.application(),
+                handler_cancellation=True,
+                shutdown_timeout=0.2,
+                access_log=None,
+                keepalive_timeout=idle_s if idle_s is not None else _IDLE_S,
             )
+            if idle_s is not None:
+                simulator.script.idle_s = idle_s
             await runner.setup()
             held.push_async_callback(runner.cleanup)
             context = authority.server_context("localhost", "127.0.0.1", f"{name}.{SUFFIX}", host)

@@ -198,9 +198,9 @@ async def test_no_more_than_five_contexts_are_ever_open():
         await voice.aclose()
 
 
-async def test_call_that_is_silent_for_long_keeps_its_socket(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("warmline.providers.elevenlabs.call_line.KEEP_ALIVE_S", 0.2)
-    async with far_ends("elevenlabs", Script(key=KEY, idle_s=0.5)) as ends, speaking(ends) as tts:
+async def test_call_that_is_silent_for_long_keeps_its_socket():
+    settings = replace(SETTINGS, keep_alive_s=0.2)
+    async with far_ends("elevenlabs", Script(key=KEY, idle_s=0.5)) as ends, speaking(ends, settings) as tts:
         voice = tts.open(PCM_16K)
         await anyio.sleep(0.2)
         first = await spoken(voice)

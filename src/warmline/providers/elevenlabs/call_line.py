@@ -15,7 +15,6 @@ from warmline.pool.sockets import SocketEndpoint, WebSocketLine
 from warmline.providers.elevenlabs.failures import pool_failure, socket_failure
 from warmline.providers.elevenlabs.feeds import ContextFeed, FeedEvents
 from warmline.providers.elevenlabs.protocol import (
-    INACTIVITY_S,
     SocketMessage,
     cancel_context,
     decode_message,
@@ -28,8 +27,6 @@ __all__ = ["CallLine"]
 
 MOST_CONTEXTS: Final = 5
 """ElevenLabs closes a socket on which a sixth is opened; one that is being closed still counts."""
-
-KEEP_ALIVE_S: Final = INACTIVITY_S / 3
 
 _WAIT_S: Final = 10.0
 _REOPEN_S: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -142,7 +139,7 @@ class CallLine:
             self._open_ahead()
             self._tell()
             while not self._over.is_set() and not self._is_released:
-                with anyio.move_on_after(KEEP_ALIVE_S) as timer:
+                with anyio.move_on_after(self._settings.keep_alive_s) as timer:
                     await self._over.wait()
                 if timer.cancelled_caught:
                     self._keep_alive()

@@ -60,6 +60,9 @@ class SpeechSettings:
     language_code: str = ""
     """ISO 639-1; empty leaves it to the model."""
 
+    keep_alive_s: float = 60.0
+    """How often a call's socket is kept open where nothing is said; below the far end's 180 s."""
+
     first_audio_s: float = 4.0
     """How long the first audio of a reply may take before it is asked for another way."""
 

@@ -70,7 +70,7 @@ class ElevenLabs:
         self.clock = clock
         self.use_persistent_tts = use_persistent_tts
         self._make_sockets = make_sockets
-        self.ready_formats = ready_formats
+        self._ready_formats = ready_formats
         self._sockets: dict[AudioFormat, SocketEndpoint] = {}
         self._running: dict[AudioFormat, anyio.Event] = {}
         self._held = AsyncExitStack()
@@ -85,7 +85,7 @@ class ElevenLabs:
     async def __aenter__(self) -> Self:
         """Begin to open sockets."""
         self._tasks = await self._held.enter_async_context(anyio.create_task_group())
-        for audio_format in self.ready_formats:
+        for audio_format in self._ready_formats:
             await self.sockets(audio_format)
         return self
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from warmline.errors import InputError
+from warmline.interfaces.retriever import Query
 from warmline.knowledge.index import Index, OnProgress, Progress, build_index
 from warmline.knowledge.sample_library import EXAMPLE_QUESTIONS, SAMPLE_FOLDER
 from warmline.server.settings import Settings
@@ -48,7 +49,10 @@ async def load_knowledge(settings: Settings, on_progress: OnProgress | None = No
             on_progress(progress)
 
     def build() -> Index:
-        return build_index(folder, on_progress=report, cache_dir=table.cache_dir, top_k=table.passages)
+        index = build_index(folder, on_progress=report, cache_dir=table.cache_dir, top_k=table.passages)
+        # The first search makes room for all others; no caller should wait for that.
+        index.search(Query("Where and when?"))
+        return index
 
     try:
         index = await anyio.to_thread.run_sync(build, abandon_on_cancel=True)

@@ -23,7 +23,7 @@ from warmline.providers.openai.responses_protocol import ResponsesSettings
 from warmline.providers.openai.responses_socket import OpenAiResponsesSocket
 from warmline.server.plugins import open_plugin
 from warmline.server.services.knowledge import Knowledge
-from warmline.server.services.opened import Opened, host_of, key_of, problem_of, socket_url
+from warmline.server.services.opened import Opened, checked, host_of, key_of, socket_url
 from warmline.server.settings import AnthropicTable, OpenAiTable, Settings
 
 __all__ = ["open_language_model"]
@@ -98,8 +98,8 @@ async def _openai(settings: Settings, lines: Lines, held: AsyncExitStack) -> Ope
             model = await held.enter_async_context(
                 OpenAiResponsesSocket(socket, model, responses, lines.clock)
             )
-    problem = await problem_of("openai", f"asking {table.model}", chat.check_key)
-    return Opened(model, f"{table.model} at {host_of(table.base_urls)}", problem)
+    check = checked("openai", f"asking {table.model}", chat.check_key)
+    return Opened(model, f"{table.model} at {host_of(table.base_urls)}", check)
 
 
 def _responses_socket(
@@ -143,5 +143,5 @@ async def _anthropic(settings: Settings, lines: Lines) -> Opened[LanguageModel]:
     )
     messages = MessagesSettings(table.model, table.max_tokens, table.thinking, table.effort)
     llm = AnthropicMessages(endpoint, messages)
-    problem = await problem_of("anthropic", f"asking {table.model}", llm.check_key)
-    return Opened(llm, f"{table.model} at {host_of(table.base_urls)}", problem)
+    check = checked("anthropic", f"asking {table.model}", llm.check_key)
+    return Opened(llm, f"{table.model} at {host_of(table.base_urls)}", check)

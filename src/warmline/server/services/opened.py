@@ -15,7 +15,7 @@ from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.lines import Lines
 from warmline.server.settings import Secret, Settings
 
-__all__ = ["Opened", "host_of", "key_of", "lines_of", "problem_of", "socket_url"]
+__all__ = ["Opened", "checked", "host_of", "key_of", "lines_of", "socket_url"]
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +33,9 @@ class Opened(Generic[ProviderT]):
     name: str
     """For people."""
 
-    problem: str = ""
-    """Why it will fail, and what to do about it; empty if it was seen to work."""
+    check: Callable[[], Awaitable[str]] | None = None
+    """Asks for something that costs nothing; returns why it will fail and what to do about it, or nothing.
+    None where there is nothing to ask."""
 
     is_offline: bool = False
     """It runs on this machine."""
@@ -73,21 +74,25 @@ def socket_url(endpoint: HttpEndpoint, path: str) -> Callable[[], str]:
     return lambda: f"ws{endpoint.base_url.removeprefix('http')}{path}"
 
 
-async def problem_of(provider: str, doing: str, check: Callable[[], Awaitable[None]]) -> str:
-    """Ask a provider for something that costs nothing; return why that fails, or nothing.
+def checked(provider: str, doing: str, check: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[str]]:
+    """Return what finds out whether a provider will work.
 
     Args:
         provider: Its name in the settings.
         doing: What would fail, such as `asking gpt-5.4-mini`.
-        check: Asks.
+        check: Asks; raises ProviderError.
     """
-    problem = f"{doing}: no answer within {_CHECK_S:g} s; see {provider}.base_urls"
-    try:
-        with anyio.move_on_after(_CHECK_S):
-            await check()
-            problem = ""
-    except ProviderError as error:
-        problem = str(error)
-    if problem:
-        _log.warning("provider.not_ready", extra={"provider": provider, "problem": problem})
+
+    async def problem() -> str:
+        found = f"{doing}: no answer within {_CHECK_S:g} s; see {provider}.base_urls"
+        try:
+            with anyio.move_on_after(_CHECK_S):
+                await check()
+                found = ""
+        except ProviderError as error:
+            found = str(error)
+        if found:
+            _log.warning("provider.not_ready", extra={"provider": provider, "problem": found})
+        return found
+
     return problem

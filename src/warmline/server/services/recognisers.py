@@ -24,7 +24,7 @@ from warmline.providers.deepgram.recogniser import DeepgramRecogniser, DeepgramR
 from warmline.providers.offline.recogniser import OfflineRecogniser
 from warmline.server.plugins import open_plugin
 from warmline.server.services.knowledge import Knowledge
-from warmline.server.services.opened import Opened, host_of, key_of, problem_of, socket_url
+from warmline.server.services.opened import Opened, checked, host_of, key_of, socket_url
 from warmline.server.settings import DeepgramTable, Settings
 
 __all__ = ["open_recogniser"]
@@ -112,5 +112,5 @@ async def _deepgram(settings: Settings, lines: Lines, held: AsyncExitStack) -> O
         DeepgramRecogniser(sockets, lines.clock, is_flux=is_flux)
     )
     recordings = DeepgramRecordings(endpoint, nova)
-    problem = await problem_of("deepgram", "listening by Deepgram", recordings.check_key)
-    return Opened(recogniser, f"{table.model} at {host_of(table.base_urls)}", problem)
+    check = checked("deepgram", "listening by Deepgram", recordings.check_key)
+    return Opened(recogniser, f"{table.model} at {host_of(table.base_urls)}", check)

@@ -18,7 +18,7 @@ from warmline.providers.elevenlabs.settings import PRESETS, SpeechSettings, Voic
 from warmline.providers.elevenlabs.voice import ElevenLabs
 from warmline.providers.offline.voice import OfflineVoice
 from warmline.server.plugins import open_plugin
-from warmline.server.services.opened import Opened, host_of, key_of, problem_of, socket_url
+from warmline.server.services.opened import Opened, checked, host_of, key_of, socket_url
 from warmline.server.settings import ElevenLabsTable, Settings
 
 __all__ = ["open_voice"]
@@ -60,7 +60,7 @@ async def _elevenlabs(settings: Settings, lines: Lines, held: AsyncExitStack) ->
         variable="ELEVENLABS_API_KEY",
     )
     headers = {"xi-api-key": key}
-    speech = speech_settings(table)
+    speech = speech_settings(table, settings.lines.tts_idle_s)
     endpoint = await lines.endpoint(
         "elevenlabs",
         table.base_urls,
@@ -87,16 +87,18 @@ async def _elevenlabs(settings: Settings, lines: Lines, held: AsyncExitStack) ->
     voice = ElevenLabs(
         rest, sockets, speech, lines.clock, use_persistent_tts=settings.agent.use_persistent_tts
     )
-    problem = await problem_of("elevenlabs", "finding the voice", rest.check_key)
-    if problem:
-        # A voice that is refused opens sockets when it is asked to speak, and not before.
-        voice.ready_formats = ()
     await held.enter_async_context(voice)
-    return Opened(voice, f"{speech.model} at {host_of(table.base_urls)}", problem)
+    check = checked("elevenlabs", "finding the voice", rest.check_key)
+    return Opened(voice, f"{speech.model} at {host_of(table.base_urls)}", check)
 
 
-def speech_settings(table: ElevenLabsTable) -> SpeechSettings:
-    """Return how the voice is asked to speak: the preset, and what was set above it."""
+def speech_settings(table: ElevenLabsTable, idle_s: float) -> SpeechSettings:
+    """Return how the voice is asked to speak: the preset, and what was set above it.
+
+    Args:
+        table: What was set.
+        idle_s: How long a line may be unused.
+    """
     preset = PRESETS[table.preset]
     base = preset.voice_settings
     boost = {"on": True, "off": False}.get(table.speaker_boost, base.use_speaker_boost)
@@ -111,6 +113,7 @@ def speech_settings(table: ElevenLabsTable) -> SpeechSettings:
             speed=table.speed,
         ),
         language_code=table.language,
+        keep_alive_s=idle_s / 3,
         first_audio_s=table.first_audio_ms / 1000,
         stall_s=table.stall_ms / 1000,
     )
