@@ -141,10 +141,18 @@ class Speech:
             raise problems[0]
         return final[0]
 
-    async def listen(self, audio_format: AudioFormat, on_heard: OnHeard) -> Ear:
-        """Return an ear for one stream; it is the caller's to close."""
-        ear = Ear(self, audio_format, on_heard)
-        await ear.open(self._recogniser)
+    async def listen(self, audio_format: AudioFormat, on_heard: OnHeard, *, scripted: str = "") -> Ear:
+        """Return an ear for one stream; it is the caller's to close.
+
+        Args:
+            audio_format: What will be pushed.
+            on_heard: Told of everything, on the event loop.
+            scripted: What every utterance is understood as; then no recogniser is needed, so there may
+                be any number of such ears.
+        """
+        ear = Ear(self, audio_format, on_heard, scripted)
+        if not scripted:
+            await ear.open(self._recogniser)
         return ear
 
 
@@ -154,7 +162,10 @@ class Ear:
     What changes here: the utterance in progress, in the detector's callback and in `finish`.
     """
 
-    def __init__(self, speech: Speech, audio_format: AudioFormat, on_heard: OnHeard) -> None:
+    def __init__(
+        self, speech: Speech, audio_format: AudioFormat, on_heard: OnHeard, scripted: str = ""
+    ) -> None:
+        self._scripted = scripted
         self._decoder = Pcm16kDecoder(audio_format)
         self._on_heard = on_heard
         self._segmenter = SpeechSegmenter()
@@ -196,10 +207,14 @@ class Ear:
 
     def finish(self) -> None:
         """End the utterance; its final follows."""
-        if self.is_in_utterance and self._recogniser is not None:
-            self.is_in_utterance = False
-            self._segmenter.reset()
+        if not self.is_in_utterance:
+            return
+        self.is_in_utterance = False
+        self._segmenter.reset()
+        if self._recogniser is not None:
             self._recogniser.finish_utterance()
+        else:
+            self._on_heard(HeardText(self._utterance, self._scripted, is_final=True))
 
     async def aclose(self) -> None:
         """Hear no more."""
@@ -219,10 +234,11 @@ class Ear:
         self._judged = anyio.Event()
         change = self._segmenter.update(probability, end_sample, _THRESHOLD)
         if isinstance(change, SpeechBegan):
-            if not self.is_in_utterance and self._recogniser is not None:
+            if not self.is_in_utterance:
                 self.is_in_utterance = True
                 self._utterance += 1
-                self._recogniser.begin_utterance(self._utterance)
+                if self._recogniser is not None:
+                    self._recogniser.begin_utterance(self._utterance)
             self._on_heard(Began(change.start_sample / PCM_16K.rate_hz))
         silence_ms = self._segmenter.silence_samples * 1000 // PCM_16K.rate_hz if self._utterance else -1
         self._on_heard(Slice(self.heard_s, silence_ms))

@@ -67,7 +67,9 @@ class FluxStream:
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
-        self._ear = await self._owner.speech.listen(self._wanted.audio_format, self._take)
+        self._ear = await self._owner.speech.listen(
+            self._wanted.audio_format, self._take, scripted=self._owner.script.transcript
+        )
         self._put({"type": "Connected", "request_id": self._request_id, "sequence_id": self._next()})
         try:
             async with anyio.create_task_group() as tasks:

@@ -67,7 +67,9 @@ class NovaStream:
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
-        self._ear = await self._owner.speech.listen(self._wanted.audio_format, self._take)
+        self._ear = await self._owner.speech.listen(
+            self._wanted.audio_format, self._take, scripted=self._owner.script.transcript
+        )
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._send)

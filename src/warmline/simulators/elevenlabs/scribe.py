@@ -79,7 +79,7 @@ class Scribe:
                     await anyio.sleep(script.transcript_ms / 1000)
                 await outgoing.send(msgspec.json.encode(message).decode())
 
-        ear = await self._owner.speech.listen(audio_format, take)
+        ear = await self._owner.speech.listen(audio_format, take, scripted=script.transcript)
         try:
             async with anyio.create_task_group() as tasks:
                 started = {"message_type": "session_started", "session_id": new_id("sess"), "config": config}
