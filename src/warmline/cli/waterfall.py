@@ -62,7 +62,25 @@ def waterfall(report: TurnReport) -> RenderableType:
             table.add_row(label, f"{part.duration_us / 1000:,.1f} ms", bar)
         before_us += part.duration_us
     table.add_row("[dim]Everything else", f"[dim]{rest_us / 1000:,.1f} ms", "")
-    return Group(title, table)
+    return Group(title, table, *_lines(report))
+
+
+def _lines(report: TurnReport) -> list[Text]:
+    """Return what was waited for connections, which should be nothing."""
+    if not report.lines:
+        return []
+    ready = ", ".join(dict.fromkeys(use.endpoint for use in report.lines if use.reused))
+    shown = [Text(f"Lines that stood ready: {ready}", style="dim")] if ready else []
+    for use in report.lines:
+        if not use.reused:
+            cost = use.cost
+            parts = {"DNS": cost.dns_s, "TCP": cost.tcp_s, "TLS": cost.tls_s, "upgrade": cost.upgrade_s}
+            told = ", ".join(
+                f"{name} {spent_s * 1000:.0f}" for name, spent_s in parts.items() if spent_s >= 0.0005
+            )
+            waited = f"Waited {use.waited_s * 1000:,.0f} ms for a line to {use.endpoint}"
+            shown.append(Text(f"{waited} ({told})" if told else waited, style="yellow"))
+    return shown
 
 
 def _bar(start_us: int, duration_us: int, total_us: int, colour: str) -> Text:

@@ -3,6 +3,8 @@
 
 /** @typedef {{name: string, duration_us: number}} Contribution */
 /** @typedef {{name: string, start_us: number, end_us: number}} Span */
+/** @typedef {{dns_s: number, tcp_s: number, tls_s: number, upgrade_s: number}} OpenCost */
+/** @typedef {{endpoint: string, line_id: string, reused: boolean, age_s: number, waited_s: number, cost: OpenCost}} LineUse */
 /**
  * @typedef {object} TurnReport
  * @property {number} number
@@ -14,6 +16,7 @@
  * @property {"reported" | "reckoned" | "timed_out"} playout
  * @property {number | null} response_us
  * @property {Contribution[]} contributions sum to response_us
+ * @property {LineUse[]} lines the connections it was given
  * @property {Span[]} spans
  * @property {Record<string, number>} marks_us
  */

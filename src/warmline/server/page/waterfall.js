@@ -32,6 +32,7 @@ export function waterfall(turn, explain) {
     body.append(legend(stages));
   }
   if (turn.spans.length) body.append(timeline(turn));
+  if (turn.lines.length) body.append(connections(turn));
   const meanings = element("button", { type: "button", class: "link" }, "What do these mean?");
   meanings.onclick = explain;
   body.append(meanings);
@@ -115,6 +116,28 @@ function legend(stages) {
 function tip(name, ms) {
   const stage = STAGES[name];
   return stage ? `${stage.label}: ${ms} ms. ${stage.meaning}` : `${name}: ${ms} ms`;
+}
+
+/** What was waited for connections, which should be nothing. @param {TurnReport} turn */
+function connections(turn) {
+  const list = element("ul", { class: "lines", "aria-label": "Connections", "data-testid": "lines" });
+  for (const line of turn.lines) {
+    const { dns_s, tcp_s, tls_s, upgrade_s } = line.cost;
+    const cost = [["DNS", dns_s], ["TCP", tcp_s], ["TLS", tls_s], ["upgrade", upgrade_s]]
+      .filter(([, spent_s]) => Number(spent_s) >= 0.0005)
+      .map(([name, spent_s]) => `${name} ${Math.round(Number(spent_s) * 1000)} ms`)
+      .join(", ");
+    list.append(
+      element(
+        "li",
+        { class: line.reused ? "" : "cold", title: cost ? `Opening it took: ${cost}` : "" },
+        line.reused
+          ? `${line.endpoint}: its line stood ready`
+          : `${line.endpoint}: waited ${(line.waited_s * 1000).toFixed(0)} ms for a line to be opened`,
+      ),
+    );
+  }
+  return list;
 }
 
 /** Each stage's own time, beside one another: they overlap, which is the point. @param {TurnReport} turn */
