@@ -266,3 +266,37 @@ async def test_closing_the_pool_closes_every_line_and_refuses_who_waits():
     with pytest.raises(PoolClosed):
         async with pool.lease(wait_s=1):
             pass
+
+
+async def test_lines_are_closed_even_if_whoever_holds_the_pool_is_cancelled():
+    far = FarEnd()
+
+    async def hold() -> None:
+        async with far.pool(warm_target=2):
+            await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hold)
+        await anyio.sleep(1)
+        tasks.cancel_scope.cancel()
+    assert [line.is_closed for line in far.lines] == [True, True]
+
+
+async def test_a_far_end_that_drops_every_line_at_once_is_not_asked_over_and_over():
+    far = FarEnd()
+
+    async def drop() -> None:
+        dropped = 0
+        while True:
+            await anyio.sleep(0.01)
+            for line in far.lines[dropped:]:
+                dropped += 1
+                line.is_reusable = False
+                line.on_lost()
+
+    async with far.pool(warm_target=1), anyio.create_task_group() as tasks:
+        tasks.start_soon(drop)
+        await anyio.sleep(30)
+        assert len(far.lines) < 12
+        tasks.cancel_scope.cancel()
+        far.lines.clear()

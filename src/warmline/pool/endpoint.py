@@ -162,11 +162,14 @@ class HttpEndpoint:
     ) -> None:
         """Close every line."""
         tasks, self._tasks = self._tasks, None
-        if tasks is not None:
-            tasks.cancel_scope.cancel()
-            await tasks.__aexit__(None, None, None)
-        for site in reversed(self._sites.values()):
-            await site.pool.__aexit__(None, None, None)
+        try:
+            if tasks is not None:
+                tasks.cancel_scope.cancel()
+                await tasks.__aexit__(None, None, None)
+        finally:
+            async with AsyncExitStack() as closing:
+                for site in self._sites.values():
+                    closing.push_async_exit(site.pool)
 
     @asynccontextmanager
     async def request(

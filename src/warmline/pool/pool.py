@@ -228,15 +228,18 @@ class Pool(Generic[LineT]):
             waiter.served.set()
         self._waiters.clear()
         tasks, self._tasks = self._tasks, None
-        if tasks is not None:
-            tasks.cancel_scope.cancel()
-            await tasks.__aexit__(None, None, None)
-        with anyio.CancelScope(shield=True):
-            async with anyio.create_task_group() as closing:
-                for shelved in list(self._lines.values()):
-                    if shelved.line is not None:
-                        closing.start_soon(shelved.line.aclose)
-        self._lines.clear()
+        try:
+            if tasks is not None:
+                tasks.cancel_scope.cancel()
+                await tasks.__aexit__(None, None, None)
+        finally:
+            # Whoever leaves may be being cancelled; the lines are closed all the same.
+            with anyio.CancelScope(shield=True):
+                async with anyio.create_task_group() as closing:
+                    for shelved in list(self._lines.values()):
+                        if shelved.line is not None:
+                            closing.start_soon(shelved.line.aclose)
+            self._lines.clear()
 
     async def until_warm(self) -> None:
         """Wait until a line is free, or opening one has failed.

@@ -96,9 +96,6 @@ class CallLine:
             ProviderError: there is no line, and none was had in time.
         """
         asked_at_s = self._clock.now_s()
-        if self._line is not None and self._ahead is None and len(self._open) >= MOST_CONTEXTS:
-            # All of them are being closed, which takes as long as the far end likes.
-            self._fail(LineLost("its contexts are all in use"))
         with anyio.move_on_after(wait_s):
             while self._line is None or self._ahead is None:
                 if self._line is None and self.problem is not None:
@@ -152,7 +149,7 @@ class CallLine:
             self._line = None
 
     def _open_ahead(self) -> None:
-        """Open the next reply's context, unless too many are open; then the next one to end makes room."""
+        """Open the next reply's context, unless too many are open."""
         if self._line is None or self._ahead is not None or len(self._open) >= MOST_CONTEXTS:
             return
         context_id = f"reply-{next(_numbers)}"
@@ -182,7 +179,7 @@ class CallLine:
         if message.is_final:
             self._open.discard(message.context_id)
             self._events.pop(message.context_id, None)
-            self._open_ahead()
+            self._make_room()
             self._tell()
         if events is not None:
             events.message(message)
@@ -213,6 +210,16 @@ class CallLine:
 
     def _stopped(self, context_id: str) -> None:
         self._events.pop(context_id, None)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Between replies, have a context for the next one, on another line if need be.
+
+        All of this line's may be being closed, which takes as long as the far end likes.
+        """
+        self._open_ahead()
+        if self._line is not None and self._ahead is None and not self._events:
+            self._fail(LineLost("its contexts are all in use"))
 
     def _tell(self) -> None:
         self._changed.set()
