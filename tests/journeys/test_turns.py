@@ -3,6 +3,7 @@
 import pytest
 
 from tests.journeys.conversation import Stagehands, conversation
+from warmline.core.line_use import LineUse, OpenCost
 from warmline.errors import ProviderUnavailable
 from warmline.interfaces.channel import (
     EndReason,
@@ -19,6 +20,7 @@ from warmline.testing.line import Line
 from warmline.testing.scripted import (
     ScriptedDetector,
     ScriptedModel,
+    ScriptedRecogniser,
     ScriptedRetriever,
     ScriptedVoice,
     Utterance,
@@ -368,3 +370,18 @@ class _Refusing:
 
     def push(self, pcm):
         raise ProviderUnavailable("it is a minute behind", provider="scripted", phase="stream")
+
+
+async def test_each_turn_names_the_recognisers_line_which_stood_before_the_first_word():
+    """It was opened with the session; what that took, nobody waited for."""
+    recogniser = ScriptedRecogniser(["when do you open", "and on sunday"])
+    recogniser.line_use = LineUse("ears", "line-1", False, 0.0, 0.3, OpenCost(tcp_s=0.1, tls_s=0.2))
+    async with conversation(Stagehands(recogniser=recogniser)) as talk:
+        for _ in range(2):
+            await talk.caller.is_silent(1.0)
+            await talk.caller.speaks(1.5)
+            await talk.caller.is_silent(6.0)
+    uses = [[use for use in turn.lines if use.endpoint == "ears"] for turn in talk.line.turns()]
+    assert [(use.reused, use.waited_s, use.line_id) for [use] in uses] == [(True, 0.0, "line-1")] * 2
+    assert uses[0][0].cost.tls_s == 0.2
+    assert uses[1][0].age_s > uses[0][0].age_s + 5

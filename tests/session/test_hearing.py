@@ -20,7 +20,7 @@ class Ears:
     def __init__(self) -> None:
         self.found: list[Heard] = []
         self.silences_ms: list[int] = []
-        line = SttLine(ScriptedRecogniser(), lambda transcript: None, lambda error: None)
+        line = SttLine(ScriptedRecogniser(), lambda transcript: None, lambda error: None, LoopClock())
         self.hearing = Hearing(
             ScriptedDetector(),
             line,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from warmline.core.line_use import OnLine
 from warmline.errors import ProviderError
 
 __all__ = ["OnSttFailure", "OnTranscript", "SpeechToText", "SttStream", "Transcript"]
@@ -70,8 +71,15 @@ class SttStream(Protocol):
 class SpeechToText(Protocol):
     """A recogniser that serves many sessions."""
 
-    async def open(self, on_transcript: OnTranscript, on_failure: OnSttFailure) -> SttStream:
+    async def open(
+        self, on_transcript: OnTranscript, on_failure: OnSttFailure, on_line: OnLine | None = None
+    ) -> SttStream:
         """Return a line for one session.
+
+        Args:
+            on_transcript: Told of each transcript.
+            on_failure: Told at most once; nothing comes after it.
+            on_line: Told of the connection that is used, if there is one.
 
         Raises:
             ProviderUnavailable: none could be had.

@@ -67,7 +67,10 @@ class Listening:
         self._utterances = 0
         self._failure_told_at_s = float("-inf")
         self._recogniser = SttLine(
-            providers.stt, self._guarded(self._transcribed), self._guarded(self._recogniser_failed)
+            providers.stt,
+            self._guarded(self._transcribed),
+            self._guarded(self._recogniser_failed),
+            stage.clock,
         )
         self._hearing = Hearing(
             providers.vad,
@@ -227,6 +230,9 @@ class Listening:
             self._stage.context.add(spoken.item_id, Message(Role.USER, text, spoken.alternatives))
         if text and wanted:
             self._stage.move(FloorEvent.TURN_COMMITTED)
+            use = self._recogniser.use_since(spoken.timeline.marks[Mark.SPEECH_STARTED] / 1_000_000)
+            if use is not None:
+                spoken.timeline.used_line(use)
             self._replies.begin(spoken.timeline, text)
         else:
             self._stage.move(FloorEvent.TURN_KEPT)

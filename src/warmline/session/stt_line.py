@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import anyio
 
+from warmline.core.clock import Clock
+from warmline.core.line_use import LineUse
 from warmline.errors import ProviderError
 from warmline.interfaces.stt import OnTranscript, SpeechToText, SttStream
 
@@ -34,6 +37,7 @@ class SttLine:
         provider: SpeechToText,
         on_transcript: OnTranscript,
         on_trouble: Callable[[ProviderError], None],
+        clock: Clock,
     ) -> None:
         """Prepare; nothing is opened until `run`.
 
@@ -41,10 +45,14 @@ class SttLine:
             provider: Shared by all sessions.
             on_transcript: Called for each transcript of any stream.
             on_trouble: Called when a line fails, or the first try to open one does.
+            clock: The session's.
         """
         self._provider = provider
         self._on_transcript = on_transcript
         self._on_trouble = on_trouble
+        self._clock = clock
+        self._use: LineUse | None = None
+        self._used_from_s = 0.0
         self._stream: SttStream | None = None
         self._early: deque[bytes] = deque(maxlen=_EARLY_FRAMES)
         self._begun: int | None = None
@@ -64,6 +72,21 @@ class SttLine:
             stream_left, self._stream = self._stream, None
             if stream_left is not None:
                 await self._close(stream_left)
+
+    def use_since(self, began_s: float) -> LineUse | None:
+        """Return how an utterance that began then got its connection; None if none is used.
+
+        It waited for nothing if the connection was there when it began.
+        """
+        if self._use is None:
+            return None
+        waited_s = max(self._used_from_s - began_s, 0.0)
+        return replace(
+            self._use,
+            reused=waited_s == 0.0,
+            age_s=self._use.age_s + self._clock.now_s() - self._used_from_s,
+            waited_s=waited_s,
+        )
 
     def push(self, pcm: bytes) -> None:
         """Hand over 16 kHz pcm16; never blocks."""
@@ -95,11 +118,14 @@ class SttLine:
         while True:
             await anyio.sleep(_REOPEN_DELAYS_S[min(tries, len(_REOPEN_DELAYS_S) - 1)])
             try:
-                return await self._provider.open(self._on_transcript, self._on_failure)
+                return await self._provider.open(self._on_transcript, self._on_failure, self._note)
             except ProviderError as error:
                 if tries == 0:
                     self._on_trouble(error)
                 tries += 1
+
+    def _note(self, use: LineUse) -> None:
+        self._use, self._used_from_s = use, self._clock.now_s()
 
     def _attach(self, stream: SttStream) -> None:
         """Put the stream in place and hand it what came before it."""

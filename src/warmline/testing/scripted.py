@@ -12,7 +12,7 @@ from typing import Final
 import anyio
 
 from warmline.core.formats import AudioFormat
-from warmline.core.line_use import OnLine
+from warmline.core.line_use import LineUse, OnLine
 from warmline.errors import ProviderError, ProviderUnavailable
 from warmline.interfaces.clause_voice import ClauseVoice
 from warmline.interfaces.llm import LlmRequest
@@ -87,12 +87,19 @@ class ScriptedRecogniser:
         self.refusals = 0
         """How many times `open` refuses before it answers."""
 
-    async def open(self, on_transcript: OnTranscript, on_failure: OnSttFailure) -> ScriptedRecogniserStream:
+        self.line_use: LineUse | None = None
+        """What is told of each line's connection; None for a recogniser without one."""
+
+    async def open(
+        self, on_transcript: OnTranscript, on_failure: OnSttFailure, on_line: OnLine | None = None
+    ) -> ScriptedRecogniserStream:
         """Return a line, or refuse."""
         if self.refusals:
             self.refusals -= 1
             raise ProviderUnavailable("no recogniser is free", provider="scripted", phase="connect")
         self.opened += 1
+        if on_line is not None and self.line_use is not None:
+            on_line(self.line_use)
         return ScriptedRecogniserStream(self, on_transcript, on_failure)
 
 

@@ -102,7 +102,7 @@ async def test_utterances_are_recognised_each_for_itself(is_flux: bool, audio_fo
     async with far_ends("deepgram", sentences=SENTENCES) as ends, listening(ends, is_flux=is_flux) as stt:
         heard = Heard()
         lines: list[LineUse] = []
-        stream = await stt.open(heard.transcripts.append, heard.failures.append, audio_format, lines.append)
+        stream = await stt.open(heard.transcripts.append, heard.failures.append, lines.append, audio_format)
         for number, (sentence, expected) in enumerate(
             zip(SENTENCES, [{"library", "open"}, {"robert", "room"}], strict=True), 1
         ):

@@ -92,8 +92,8 @@ class DeepgramRecogniser:
         self,
         on_transcript: OnTranscript,
         on_failure: OnSttFailure,
-        audio_format: AudioFormat = PCM_16K,
         on_line: OnLine | None = None,
+        audio_format: AudioFormat = PCM_16K,
     ) -> DeepgramStream:
         """Return a stream for one session; its audio reaches Deepgram as it is pushed, G.711 too.
 

@@ -13,6 +13,7 @@ from typing import Final, Self
 import anyio
 import anyio.abc
 
+from warmline.core.line_use import OnLine
 from warmline.errors import ProviderUnavailable
 from warmline.interfaces.stt import OnSttFailure, OnTranscript
 from warmline.providers.offline.recogniser_line import PROVIDER, RecogniserLine, RecogniserProcess
@@ -108,12 +109,15 @@ class OfflineRecogniser:
         """The processes that run now, loaded or not."""
         return [process.pid for process in self._processes if process.pid is not None]
 
-    async def open(self, on_transcript: OnTranscript, on_failure: OnSttFailure) -> RecogniserLine:
-        """Return a line for one session; at once if a spare is ready.
+    async def open(
+        self, on_transcript: OnTranscript, on_failure: OnSttFailure, on_line: OnLine | None = None
+    ) -> RecogniserLine:
+        """Return a line for one session, at once if a spare is ready; no connection is used.
 
         Raises:
             ProviderUnavailable: all processes are in use, or none could be started.
         """
+        del on_line
         process = await self._take()
         return RecogniserLine(process, on_transcript, on_failure)
 
