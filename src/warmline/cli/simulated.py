@@ -97,20 +97,24 @@ async def simulated(
             command += ["--idle", str(idle_s)]
         for name in only:
             command += ["--only", name]
-        process = await anyio.open_process(
-            # Ctrl+C is for the command, which stops them in its own time.
-            command,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        # To a file: a pipe that nobody reads would stop them when it is full.
+        said = anyio.Path(folder, "said.txt")
+        with open(said, "wb") as file:  # noqa: ASYNC230 - a file of this machine's, at start-up
+            process = await anyio.open_process(
+                command,
+                stdin=subprocess.DEVNULL,
+                stderr=file,
+                # Ctrl+C is for the command, which stops them in its own time.
+                start_new_session=True,
+            )
         try:
-            yield await _described(process)
+            yield await _described(process, said)
         finally:
             with anyio.CancelScope(shield=True):
                 await _stop(process)
 
 
-async def _described(process: anyio.abc.Process) -> Simulated:
+async def _described(process: anyio.abc.Process, said: anyio.Path) -> Simulated:
     assert process.stdout is not None
     line = b""
     with anyio.move_on_after(_START_S):
@@ -118,8 +122,9 @@ async def _described(process: anyio.abc.Process) -> Simulated:
             while not line.endswith(b"\n"):
                 line += await process.stdout.receive()
         except anyio.EndOfStream:
-            told = await _said(process)
-            if await process.wait() == 2:
+            status = await process.wait()
+            told = " ".join((await said.read_text("utf-8", "replace")).split()) or "they ended without a word"
+            if status == 2:
                 raise ConfigError(told.removeprefix("warmline: ")) from None
             raise ProviderUnavailable(
                 f"starting the simulators: {told}", provider="simulators", phase="connect"
@@ -131,12 +136,6 @@ async def _described(process: anyio.abc.Process) -> Simulated:
             phase="connect",
         )
     return msgspec.json.decode(line, type=Simulated)
-
-
-async def _said(process: anyio.abc.Process) -> str:
-    assert process.stderr is not None
-    told = b"".join([piece async for piece in process.stderr])
-    return " ".join(told.decode(errors="replace").split()) or "they ended without a word"
 
 
 async def _stop(process: anyio.abc.Process) -> None:

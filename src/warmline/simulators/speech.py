@@ -25,7 +25,7 @@ __all__ = ["Began", "Ear", "HeardText", "Slice", "Speech", "Spoken"]
 
 _THRESHOLD: Final = 0.5
 _SLICE_S: Final = SLICE_SAMPLES / PCM_16K.rate_hz
-_CATCH_UP_S: Final = 2.0
+_CATCH_UP_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)

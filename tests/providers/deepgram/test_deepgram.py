@@ -38,6 +38,14 @@ SENTENCES = ("The library is open on Monday.", "My name is Robert and I need a r
 PCMU_8K = AudioFormat(Encoding.PCMU, 8_000)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the recogniser of this machine the time it needs while other tests run."""
+    monkeypatch.setattr("warmline.providers.deepgram.nova._FINALIZE_S", 8.0)
+    monkeypatch.setattr("warmline.providers.deepgram.flux._FORCED_S", 8.0)
+    monkeypatch.setattr("warmline.providers.deepgram.flux._MUTE_S", 8.0)
+
+
 @dataclass
 class Heard:
     """What a session is told."""
