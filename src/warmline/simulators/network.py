@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
 import anyio
+import anyio.abc
 
 from warmline.core.clock import SystemClock
 from warmline.simulators.profiles import Link
@@ -42,6 +43,7 @@ class Network:
         self._used: set[int] = set()
         self._draw = random.Random(seed)
         self._server: asyncio.Server | None = None
+        self._tasks: anyio.abc.TaskGroup | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
 
@@ -56,7 +58,9 @@ class Network:
 
     async def __aenter__(self) -> Self:
         """Listen on a free port of this machine."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -67,16 +71,24 @@ class Network:
         traceback: TracebackType | None,
     ) -> None:
         """Drop every connection."""
-        if self._server is not None:
-            self._server.close()
-            self.drop_all()
-            with anyio.move_on_after(2, shield=True):
-                await self._server.wait_closed()
+        if self._server is None or self._tasks is None:
+            return
+        self._server.close()
+        self.drop_all()
+        self._tasks.cancel_scope.cancel()
+        await self._tasks.__aexit__(None, None, None)
+        with anyio.move_on_after(2, shield=True):
+            await self._server.wait_closed()
 
     def drop_all(self) -> None:
         """Reset every connection, as when a network goes away."""
         for writer in list(self._open):
             writer.transport.abort()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Not a coroutine: asyncio would make a task of its own of it, and not know how to cancel that.
+        assert self._tasks is not None
+        self._tasks.start_soon(self._serve, reader, writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
@@ -117,7 +129,7 @@ class Network:
         if len(words) != 3 or words[0] != "CONNECT" or len(header) > _HEADER_BYTES:
             return None
         host, _, port = words[1].rpartition(":")
-        return (host, int(port)) if port.isdigit() else None
+        return (host, int(port)) if port.isdecimal() and int(port) < 65_536 else None
 
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link: Link, first_ms: float
@@ -178,10 +190,9 @@ class Network:
         return way_ms / 1000
 
 
-async def _quietly(deliver: object) -> None:
+async def _quietly(deliver: Callable[[], Awaitable[None]]) -> None:
     """Carry on until the receiving end is gone, which is no error of the network's."""
-    assert callable(deliver)
     try:
         await deliver()
-    except ConnectionError:
+    except OSError:
         return
