@@ -60,7 +60,7 @@ class FluxStream:
         self._is_started = False
         self._is_eager = False
         self._asked: str | None = None
-        """The event that the final now asked for is to be sent as."""
+        """The event that the final now asked for is to be sent as; an update where the stream was closed."""
 
         self._trigger = "model"
 
@@ -95,9 +95,11 @@ class FluxStream:
         if isinstance(message, FluxConfigure):
             self._configure(message)
         elif isinstance(message, CloseStream):
-            if not self._is_eager:
-                self._event("Update")
-            self._sending.send_nowait(None)
+            if self._ear.is_in_utterance or self._asked is not None:
+                self._asked = "Update"
+                self._ear.finish()
+            else:
+                self._sending.send_nowait(None)
         elif self._is_started or self._ear.is_in_utterance or self._asked is not None:
             self._end("manual")
         else:
@@ -146,6 +148,9 @@ class FluxStream:
             asked, self._asked = self._asked, None
             if asked == "EndOfTurn":
                 self._close_turn()
+            elif asked == "Update":
+                self._event("Update")
+                self._sending.send_nowait(None)
             elif self._is_started and not self._ear.is_in_utterance:
                 # Otherwise somebody spoke on before the guess was ready.
                 self._is_eager = True
