@@ -7,44 +7,46 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import anyio
 import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from warmline.pool.dialling import ssl_context
 from warmline.simulators.running import Running
 
-__all__ = ["RawSocket", "raw_socket"]
+__all__ = ["InvalidStatus", "RawSocket", "raw_socket"]
 
 
 class RawSocket:
     """Messages of JSON, and audio, over one socket."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
 
     async def say(self, **message: Any) -> None:
-        await self._socket.send_str(json.dumps(message))
+        await self._socket.send(json.dumps(message))
 
     async def say_text(self, text: str) -> None:
-        await self._socket.send_str(text)
+        await self._socket.send(text)
 
     async def say_bytes(self, audio: bytes) -> None:
-        await self._socket.send_bytes(audio)
+        await self._socket.send(audio)
 
     async def say_audio(self, audio: bytes, *, piece_bytes: int = 2_560, speed: float = 8.0) -> None:
         """Send 16 kHz pcm16 in pieces of 80 ms, faster than a person speaks."""
         for begin in range(0, len(audio), piece_bytes):
-            await self._socket.send_bytes(audio[begin : begin + piece_bytes])
+            await self._socket.send(audio[begin : begin + piece_bytes])
             await anyio.sleep(piece_bytes / 32_000 / speed)
 
     async def next(self, within_s: float = 5.0) -> dict[str, Any] | None:
         """Return the next message; None when the socket is closed."""
-        with anyio.fail_after(within_s):
-            received = await self._socket.receive()
-        if received.type is not aiohttp.WSMsgType.TEXT:
+        try:
+            with anyio.fail_after(within_s):
+                received = await self._socket.recv()
+        except ConnectionClosed:
             return None
-        message: dict[str, Any] = msgspec.json.decode(received.data)
+        message: dict[str, Any] = msgspec.json.decode(received)
         return message
 
     async def until(self, within_s: float = 10.0, **fields: Any) -> list[dict[str, Any]]:
@@ -66,6 +68,7 @@ class RawSocket:
 
     @property
     def close_code(self) -> int | None:
+        """What it was closed with; 1005 for a close frame without a code."""
         return self._socket.close_code
 
 
@@ -76,12 +79,9 @@ async def raw_socket(
     """Open one.
 
     Raises:
-        aiohttp.WSServerHandshakeError: it was refused.
+        InvalidStatus: it was refused.
     """
-    url = running.base_urls[provider] + path
+    url = running.base_urls[provider].replace("https:", "wss:") + path
     trusting = ssl_context(str(running.certificate))
-    async with (
-        aiohttp.ClientSession() as client,
-        client.ws_connect(url, headers=headers, ssl=trusting, max_msg_size=0) as socket,
-    ):
+    async with connect(url, ssl=trusting, additional_headers=headers, max_size=None) as socket:
         yield RawSocket(socket)

@@ -130,7 +130,7 @@ async def test_nova_takes_other_key_terms(client):
 
 
 async def test_flux_says_when_turns_begin_and_end(client, speech):
-    messages = []
+    messages: list[Any] = []
     async with client.listen.v2.connect(**FLUX, eager_eot_threshold=0.5) as socket:
         connected = await socket.recv()
         async with anyio.create_task_group() as tasks:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator, Iterator
 
-import aiohttp
 import anyio
 import pytest
 
-from tests.simulators.raw_sockets import RawSocket, raw_socket
+from tests.simulators.raw_sockets import InvalidStatus, RawSocket, raw_socket
 from warmline.core.formats import PCM_16K
 from warmline.simulators.faults import parse_fault
 from warmline.simulators.running import KEY, Running, simulators_running
@@ -243,6 +242,6 @@ async def test_a_fault_meets_the_reply_and_not_the_opening(multi, simulator):
 @pytest.mark.parametrize(("kind", "status"), [("429", 429), ("quota", 401), ("401", 401), ("503", 503)])
 async def test_a_handshake_can_be_refused(multi, simulator, kind, status):
     simulator.faults.add(parse_fault(kind))
-    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+    with pytest.raises(InvalidStatus) as caught:
         await multi().__aenter__()
-    assert caught.value.status == status
+    assert caught.value.response.status_code == status
