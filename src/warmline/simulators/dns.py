@@ -82,13 +82,13 @@ class NameServer:
         """Return the answer to a question; None to what is none."""
         try:
             question = dns.message.from_wire(data)
+            response = dns.message.make_response(question)
         except dns.exception.DNSException:
             return None
         self.asked += 1
-        response = dns.message.make_response(question)
         for asked in question.question:
             name = asked.name.to_text(omit_final_dot=True).lower()
-            if not name.endswith(self._suffix):
+            if not f".{name}".endswith(f".{self._suffix}"):
                 response.set_rcode(dns.rcode.NXDOMAIN)
             elif asked.rdtype == dns.rdatatype.A:
                 response.answer.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import random
+from typing import Annotated
 
 import msgspec
 
@@ -86,23 +87,26 @@ _REFUSALS = frozenset({
 })
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+_NotNegative = msgspec.Meta(ge=0)
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One kind of failure, and whom it meets."""
 
     kind: FaultKind
     path: str = ""
     """Only requests whose path contains this."""
 
-    times: int = 1
+    times: Annotated[int, _NotNegative] = 1
     """How many requests it meets; 0 for all of them."""
 
-    after: int = 0
+    after: Annotated[int, _NotNegative] = 0
     """How many pieces of the answer come before it."""
 
-    seconds: float = 2.0
+    seconds: Annotated[float, _NotNegative] = 2.0
     """For `slow_first_byte`."""
 
-    probability: float = 1.0
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     """Of meeting a request at all; drawn from the queue's seed."""
 
     retry_after: str = ""
@@ -159,7 +163,7 @@ def parse_fault(text: str) -> Fault:
     """Read `kind;name=value;name=value`, as in the header.
 
     Raises:
-        ConfigError: there is no such kind or name.
+        ConfigError: there is no such kind or name, or a value does not fit.
     """
     kind, *pairs = (part.strip() for part in text.split(";"))
     fields: dict[str, str] = {"kind": kind}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
 import anyio
+import anyio.abc
 
 from warmline.core.clock import SystemClock
 from warmline.simulators.profiles import Link
@@ -42,6 +43,7 @@ class Network:
         self._used: set[int] = set()
         self._draw = random.Random(seed)
         self._server: asyncio.Server | None = None
+        self._tasks: anyio.abc.TaskGroup | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self.port = 0
 
@@ -56,7 +58,9 @@ class Network:
 
     async def __aenter__(self) -> Self:
         """Listen on a free port of this machine."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -67,49 +71,62 @@ class Network:
         traceback: TracebackType | None,
     ) -> None:
         """Drop every connection."""
-        if self._server is not None:
-            self._server.close()
-            self.drop_all()
-            with anyio.move_on_after(2, shield=True):
-                await self._server.wait_closed()
+        if self._server is None or self._tasks is None:
+            return
+        self._server.close()
+        self.drop_all()
+        self._tasks.cancel_scope.cancel()
+        await self._tasks.__aexit__(None, None, None)
+        with anyio.move_on_after(2, shield=True):
+            await self._server.wait_closed()
 
     def drop_all(self) -> None:
         """Reset every connection, as when a network goes away."""
         for writer in list(self._open):
             writer.transport.abort()
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Not a coroutine: asyncio would make a task of its own of it, and not know how to cancel that.
+        assert self._tasks is not None
+        self._tasks.start_soon(self._serve, reader, writer)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection; whatever becomes of it ends no other."""
         self._open.add(writer)
         try:
-            target = await self._target(reader)
-            if target is None:
-                writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                return
-            link = self._links.get(target[1], Link())
-            extra_ms = link.first_ms if target[1] not in self._used else 0.0
-            self._used.add(target[1])
-            await anyio.sleep((link.rtt_ms + extra_ms) / 1000)
-            try:
-                far_reader, far_writer = await asyncio.open_connection("127.0.0.1", target[1])
-            except OSError:
-                writer.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
-                return
-            self._open.add(far_writer)
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            hello_ms = max((link.tls_ms or link.rtt_ms) - link.rtt_ms, 0.0)
-            try:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._carry, reader, far_writer, link, hello_ms)
-                    tasks.start_soon(self._carry, far_reader, writer, link, 0.0)
-            finally:
-                self._open.discard(far_writer)
-                far_writer.transport.abort()
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            return
+            await self._relay(reader, writer)
+        # uvloop tells by a RuntimeError that a connection is gone to which goodbye is to be said.
+        except* (OSError, RuntimeError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass
         finally:
             self._open.discard(writer)
             if not writer.is_closing():
                 writer.close()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        target = await self._target(reader)
+        if target is None:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            return
+        link = self._links.get(target[1], Link())
+        extra_ms = link.first_ms if target[1] not in self._used else 0.0
+        self._used.add(target[1])
+        await anyio.sleep((link.rtt_ms + extra_ms) / 1000)
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", target[1])
+        except OSError:
+            writer.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+            return
+        self._open.add(far_writer)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        hello_ms = max((link.tls_ms or link.rtt_ms) - link.rtt_ms, 0.0)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._carry, reader, far_writer, link, hello_ms)
+                tasks.start_soon(self._carry, far_reader, writer, link, 0.0)
+        finally:
+            self._open.discard(far_writer)
+            far_writer.transport.abort()
 
     async def _target(self, reader: asyncio.StreamReader) -> tuple[str, int] | None:
         header = await reader.readuntil(b"\r\n\r\n")
@@ -117,7 +134,7 @@ class Network:
         if len(words) != 3 or words[0] != "CONNECT" or len(header) > _HEADER_BYTES:
             return None
         host, _, port = words[1].rpartition(":")
-        return (host, int(port)) if port.isdigit() else None
+        return (host, int(port)) if port.isdecimal() and int(port) < 65_536 else None
 
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link: Link, first_ms: float
@@ -178,10 +195,9 @@ class Network:
         return way_ms / 1000
 
 
-async def _quietly(deliver: object) -> None:
+async def _quietly(deliver: Callable[[], Awaitable[None]]) -> None:
     """Carry on until the receiving end is gone, which is no error of the network's."""
-    assert callable(deliver)
     try:
         await deliver()
-    except ConnectionError:
+    except OSError:
         return

@@ -118,7 +118,10 @@ class Simulator(ABC):
             return await handler(request)
         header = request.headers.get(HEADER)
         is_upgrade = True if "upgrade" in request.headers else None
-        fault = parse_fault(header) if header else self.faults.take(request.path, is_upgrade=is_upgrade)
+        try:
+            fault = parse_fault(header) if header else self.faults.take(request.path, is_upgrade=is_upgrade)
+        except ConfigError as error:
+            return json_response({"problem": str(error)}, status=400)
         if fault is not None:
             request[_FAULT] = fault
         peer = request.transport.get_extra_info("peername") if request.transport else None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any, Final
 
 import anyio
 import msgspec
 from aiohttp import WSMsgType, web
 
+from warmline.simulators.deepgram.messages import FLUX, CloseStream, FluxConfigure
 from warmline.simulators.deepgram.nova import Owner, word_list
-from warmline.simulators.deepgram.query import FluxQuery, check_thresholds
+from warmline.simulators.deepgram.query import FluxQuery, Unfit, configured
 from warmline.simulators.outgoing import Gone, SocketOutgoing
 from warmline.simulators.speech import Began, Ear, HeardText, Slice
 
@@ -60,10 +60,9 @@ class FluxStream:
         self._is_started = False
         self._is_eager = False
         self._asked: str | None = None
-        """The event that the final now asked for is to be sent as."""
+        """The event that the final now asked for is to be sent as; an update where the stream was closed."""
 
         self._trigger = "model"
-        self._is_closing = False
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
@@ -88,51 +87,40 @@ class FluxStream:
             self._to_send.close()
 
     def _control(self, text: str) -> None:
+        assert self._ear is not None
         try:
-            message = msgspec.json.decode(text, type=dict[str, Any])
+            message = FLUX.decode(text)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            self._tell("Error", code="UNPARSABLE_CLIENT_MESSAGE", description=str(error))
+            problem = {"code": "UNPARSABLE_CLIENT_MESSAGE", "description": str(error)}
+            self._put({"type": "Error", "sequence_id": self._next(), **problem})
             return
-        kind = message.get("type")
-        if kind == "Configure":
+        if isinstance(message, FluxConfigure):
             self._configure(message)
-        elif kind == "ForceEndTurn":
-            assert self._ear is not None
-            if not self._is_started and not self._ear.is_in_utterance and self._asked is None:
-                self._tell("Warning", code=_NO_TURN, description="There is no turn.")
+        elif isinstance(message, CloseStream):
+            if self._ear.is_in_utterance or self._asked is not None:
+                self._asked = "Update"
+                self._ear.finish()
             else:
-                self._trigger = "manual"
-                self._end()
-        elif kind == "CloseStream":
-            self._is_closing = True
-            self._event("Update")
-            self._sending.send_nowait(None)
+                self._sending.send_nowait(None)
+        elif self._is_started or self._ear.is_in_utterance or self._asked is not None:
+            self._end("manual")
         else:
-            self._tell("Error", code="UNPARSABLE_CLIENT_MESSAGE", description=f"unknown type {kind!r}")
+            self._tell("Warning", code=_NO_TURN, description="There is no turn.")
 
-    def _configure(self, message: dict[str, Any]) -> None:
-        thresholds = message.get("thresholds") or {}
+    def _configure(self, message: FluxConfigure) -> None:
         try:
-            changed = replace(
-                self._wanted,
-                eot_threshold=float(thresholds.get("eot_threshold", self._wanted.eot_threshold)),
-                eager_eot_threshold=float(
-                    thresholds.get("eager_eot_threshold", self._wanted.eager_eot_threshold)
-                ),
-                eot_timeout_ms=float(thresholds.get("eot_timeout_ms", self._wanted.eot_timeout_ms)),
-            )
-            check_thresholds(changed)
-        except (TypeError, ValueError) as error:
-            self._tell("ConfigureFailure", code="INVALID_THRESHOLD", description=str(error))
+            self._wanted = configured(self._wanted, message)
+        except Unfit as problem:
+            self._tell("ConfigureFailure", code=problem.code, description=str(problem))
             return
-        self._wanted = changed
-        eager = changed.eager_eot_threshold
+        eager = self._wanted.eager_eot_threshold
         now = {
-            "eot_threshold": changed.eot_threshold,
-            "eager_eot_threshold": None if eager == float("inf") else eager,
-            "eot_timeout_ms": round(changed.eot_timeout_ms),
+            "eot_threshold": self._wanted.eot_threshold,
+            "eager_eot_threshold": None if eager == math.inf else eager,
+            "eot_timeout_ms": round(self._wanted.eot_timeout_ms),
         }
-        self._tell("ConfigureSuccess", thresholds=now, keyterms=message.get("keyterms", []))
+        hints = {"language_hints": self._wanted.language_hints} if self._wanted.language_hints else {}
+        self._tell("ConfigureSuccess", thresholds=now, keyterms=self._wanted.keyterms, **hints)
 
     def _take(self, heard: Began | Slice | HeardText) -> None:
         if isinstance(heard, Began):
@@ -147,6 +135,7 @@ class FluxStream:
             self._slice(heard)
 
     def _text(self, heard: HeardText) -> None:
+        assert self._ear is not None
         text = self._owner.script.transcript or heard.text
         if not heard.is_final:
             self._open = text
@@ -161,7 +150,11 @@ class FluxStream:
             asked, self._asked = self._asked, None
             if asked == "EndOfTurn":
                 self._close_turn()
-            elif self._is_started:
+            elif asked == "Update":
+                self._event("Update")
+                self._sending.send_nowait(None)
+            elif self._is_started and not self._ear.is_in_utterance:
+                # Otherwise somebody spoke on before the guess was ready.
                 self._is_eager = True
                 self._event("EagerEndOfTurn")
 
@@ -169,14 +162,12 @@ class FluxStream:
         assert self._ear is not None
         if heard.at_s - self._updated_at_s >= _UPDATE_S and not self._is_eager:
             self._event("Update")
-        if not self._is_started or self._asked is not None:
+        if self._asked is not None or not (self._is_started or self._ear.is_in_utterance):
             return
         if heard.silence_ms >= silence_for(self._wanted.eot_threshold):
-            self._trigger = "model"
-            self._end()
+            self._end("model")
         elif heard.silence_ms >= self._wanted.eot_timeout_ms:
-            self._trigger = "timeout"
-            self._end()
+            self._end("timeout")
         elif (
             self._wanted.eager_eot_threshold < 1
             and not self._is_eager
@@ -186,8 +177,9 @@ class FluxStream:
             self._asked = "EagerEndOfTurn"
             self._ear.finish()
 
-    def _end(self) -> None:
+    def _end(self, trigger: str) -> None:
         assert self._ear is not None
+        self._trigger = trigger
         if self._ear.is_in_utterance:
             self._asked = "EndOfTurn"
             self._ear.finish()
@@ -197,13 +189,13 @@ class FluxStream:
             self._asked = "EndOfTurn"
 
     def _close_turn(self) -> None:
-        if not self._is_started:
-            self._tell("Warning", code=_NO_TURN, description="There was nothing to be understood.")
-            return
-        self._event("EndOfTurn", trigger=self._trigger)
         assert self._ear is not None
-        self._turn += 1
-        self._turn_began_at_s = self._ear.heard_s
+        if self._is_started:
+            self._event("EndOfTurn", trigger=self._trigger)
+            self._turn += 1
+            self._turn_began_at_s = self._ear.heard_s
+        elif self._trigger == "manual":
+            self._tell("Warning", code=_NO_TURN, description="There was nothing to be understood.")
         self._frozen.clear()
         self._open = ""
         self._is_started = self._is_eager = False
@@ -255,3 +247,6 @@ class FluxStream:
             if message.get("event") in ("EagerEndOfTurn", "EndOfTurn"):
                 await anyio.sleep(self._owner.script.transcript_ms / 1000)
             await self._outgoing.send(msgspec.json.encode(message).decode())
+            if message["type"] == "Error":
+                await self._socket.close(code=1008)
+                raise Gone

@@ -11,7 +11,8 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from warmline.core.clock import SystemClock, utc_now
-from warmline.simulators.deepgram.query import NovaQuery
+from warmline.simulators.deepgram.messages import NOVA, CloseStream, Finalize, NovaConfigure
+from warmline.simulators.deepgram.query import KEYTERM_TOKENS, NovaQuery, keyterm_tokens
 from warmline.simulators.faults import Fault, FaultKind, FaultQueue
 from warmline.simulators.outgoing import SocketOutgoing
 from warmline.simulators.script import Script
@@ -99,27 +100,38 @@ class NovaStream:
 
     def _control(self, text: str) -> None:
         try:
-            message = msgspec.json.decode(text, type=dict[str, Any])
+            message = NOVA.decode(text)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            self._put({"type": "Error", "description": f"invalid message: {error}", "variant": "DATA"})
+            problem = f"Could not deserialize the message: {error}"
+            self._put({"type": "Error", "variant": "SchemaError", "description": problem, "message": text})
             return
-        kind = message.get("type")
         assert self._ear is not None
-        if kind == "KeepAlive":
-            if self._ear.pushed_s:
-                self._heard_at_s = _CLOCK.now_s()
-        elif kind == "Finalize":
+        if self._ear.pushed_s:
+            # Before any audio a message keeps nothing open.
+            self._heard_at_s = _CLOCK.now_s()
+        if isinstance(message, Finalize):
             if self._ear.is_in_utterance or self._is_final_due:
                 self._is_finalizing = True
                 self._finish()
             else:
                 self._result("", is_final=True, from_finalize=True)
-        elif kind == "CloseStream":
+        elif isinstance(message, CloseStream):
             self._close()
-        elif kind == "Configure":
-            self._put({"type": "ConfigureSuccess"})
-        else:
-            self._put({"type": "Error", "description": f"unknown message type {kind!r}", "variant": "DATA"})
+        elif isinstance(message, NovaConfigure):
+            self._configure(message)
+
+    def _configure(self, message: NovaConfigure) -> None:
+        problem = ""
+        if message.keyterms is not None and not self._wanted.model.startswith("nova-3"):
+            problem = "CONFIGURE_KEYTERMS_NOT_SUPPORTED"
+        elif keyterm_tokens(message.keyterms or ()) > KEYTERM_TOKENS:
+            problem = "CONFIGURE_KEYTERM_LIMIT_EXCEEDED"
+        answer: dict[str, Any] = {"type": "ConfigureSuccess", "request_id": self._request_id}
+        if problem:
+            answer |= {"type": "ConfigureFailure", "code": problem, "description": "It stays as it was."}
+        elif message.keyterms is not None:
+            answer["keyterms"] = message.keyterms
+        self._put(answer)
 
     def _finish(self) -> None:
         """End the utterance, if there is one; its final is sent when it comes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import anyio.to_thread
@@ -16,7 +16,7 @@ from warmline.core.formats import PCM_16K
 from warmline.simulators.deepgram.errors import bad_request, refusal
 from warmline.simulators.deepgram.flux import FluxStream
 from warmline.simulators.deepgram.nova import NovaStream, model_info, word_list
-from warmline.simulators.deepgram.query import flux_query, nova_query
+from warmline.simulators.deepgram.query import Unfit, flux_query, nova_query
 from warmline.simulators.faults import FaultKind
 from warmline.simulators.outgoing import Gone, SocketOutgoing
 from warmline.simulators.recordings import pcm16k
@@ -42,7 +42,7 @@ class DeepgramSimulator(Simulator):
     def key(self, request: web.Request) -> str:
         """Return the key after the word Token, or a short-lived one after Bearer."""
         kind, _, key = request.headers.get("authorization", "").partition(" ")
-        if kind in ("Token", "Bearer", "token"):
+        if kind.lower() in ("token", "bearer"):
             return key.strip()
         protocols = [part.strip() for part in request.headers.get("sec-websocket-protocol", "").split(",")]
         return protocols[1] if len(protocols) == 2 and protocols[0] == "token" else ""
@@ -53,13 +53,16 @@ class DeepgramSimulator(Simulator):
 
     async def _nova(self, request: web.Request) -> web.StreamResponse:
         try:
-            wanted = nova_query(_single(request.query))
-        except ValueError as problem:
+            wanted = nova_query(request.query.items())
+        except Unfit as problem:
             return bad_request(str(problem))
         name = str(uuid.uuid4())
         socket = await self._accept(request, name)
         outgoing = SocketOutgoing(
-            request, socket, fault_of(request), '{"type":"Error","description":"internal error"}'
+            request,
+            socket,
+            fault_of(request),
+            '{"type":"Error","variant":"InternalError","description":"internal error"}',
         )
         try:
             await NovaStream(self, request.path, wanted, socket, outgoing, name).run()
@@ -69,8 +72,8 @@ class DeepgramSimulator(Simulator):
 
     async def _flux(self, request: web.Request) -> web.StreamResponse:
         try:
-            wanted = flux_query(_single(request.query))
-        except ValueError as problem:
+            wanted = flux_query(request.query.items())
+        except Unfit as problem:
             return bad_request(str(problem))
         name = str(uuid.uuid4())
         socket = await self._accept(request, name)
@@ -92,8 +95,8 @@ class DeepgramSimulator(Simulator):
 
     async def _recording(self, request: web.Request) -> web.Response:
         try:
-            wanted = nova_query(_single(request.query), is_streaming=False)
-        except ValueError as problem:
+            wanted = nova_query(request.query.items(), is_streaming=False)
+        except Unfit as problem:
             return bad_request(str(problem))
         if request.content_type == "application/json":
             return bad_request("A url is not fetched here; send the recording itself.")
@@ -131,8 +134,3 @@ class DeepgramSimulator(Simulator):
 
     async def _projects(self, _: web.Request) -> web.Response:
         return json_response({"projects": [{"project_id": str(uuid.uuid4()), "name": "Simulated"}]})
-
-
-def _single(query: Mapping[str, str]) -> dict[str, str]:
-    """Return a query's values; of several with one name, the first."""
-    return {name: query[name] for name in query}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import anyio
 
 from warmline.core.clock import SystemClock
+from warmline.simulators.elevenlabs.messages import VoiceSettings
 
 __all__ = ["Context"]
 
@@ -22,17 +24,18 @@ class Context:
     What changes here: the text, in `add` and `flush`; the end, in `close` and `abandon`.
     """
 
-    def __init__(self, schedule: list[Any] | None) -> None:
+    def __init__(self, schedule: Sequence[float] | None, voice_settings: VoiceSettings | None) -> None:
         """Begin.
 
         Args:
             schedule: Characters before the first generation, the second and so on; the last is repeated.
+            voice_settings: What the first message brought.
         """
-        self._schedule = [int(each) for each in schedule] if schedule else list(_SCHEDULE)
+        self.voice_settings = voice_settings
+        self._schedule = schedule or _SCHEDULE
         self._generations = 0
         self._text = ""
         self._send, self._receive = anyio.create_memory_object_stream[tuple[str, float]](float("inf"))
-        self.has_text = False
         self.has_words = False
         """More than the blank that a context is opened with."""
 
@@ -45,7 +48,6 @@ class Context:
 
     def add(self, text: str, *, is_auto: bool) -> None:
         """Take more text; begin to speak if there is enough of it."""
-        self.has_text = True
         self.has_words = self.has_words or bool(text.strip())
         self._text += text
         if is_auto:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import anyio
@@ -12,20 +11,32 @@ from aiohttp import WSMsgType, web
 
 from warmline.core.formats import AudioFormat, Encoding
 from warmline.core.ids import new_id
+from warmline.simulators.elevenlabs.messages import AUDIO_CHUNK
 from warmline.simulators.outgoing import Gone, SocketOutgoing
 from warmline.simulators.script import Script
 from warmline.simulators.simulator import fault_of
-from warmline.simulators.speech import Began, HeardText, Slice, Speech
+from warmline.simulators.speech import Began, Ear, HeardText, Slice, Speech
 
-__all__ = ["Scribe"]
+__all__ = ["Scribe", "timed_words"]
 
 _MODELS: Final = ("scribe_v2_realtime", "scribe_v3_live")
+_STRATEGIES: Final = ("manual", "vad", "turn_prediction")
 _PCM_HZ: Final = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)
+_LEAST_S: Final = 0.3
 
 
 class _Owner(Protocol):
     script: Script
     speech: Speech
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    model: str
+    audio_format: AudioFormat
+    commits_itself: bool
+    silence_ms: float
+    has_words: bool
 
 
 class Scribe:
@@ -38,77 +49,167 @@ class Scribe:
         """Recognise what a socket sends."""
         socket = web.WebSocketResponse(max_msg_size=0, compress=False)
         await socket.prepare(request)
-        failure = {"message_type": "transcriber_error", "error": "The transcriber failed"}
-        outgoing = SocketOutgoing(request, socket, fault_of(request), msgspec.json.encode(failure).decode())
-        audio_format = _audio_format(request.query.get("audio_format", "pcm_16000"))
-        if audio_format is None or request.query.get("model_id", _MODELS[0]) not in _MODELS:
-            message = {"message_type": "invalid_request", "error": "Unknown audio_format or model_id"}
-            await outgoing.write(msgspec.json.encode(message).decode())
-            await socket.close(code=1008)
-            return socket
+        failure = _encoded("transcriber_error", error="The transcriber failed")
+        outgoing = SocketOutgoing(request, socket, fault_of(request), failure)
         try:
-            await self._run(request, socket, outgoing, audio_format)
+            try:
+                wanted = _wanted(request)
+            except ValueError as problem:
+                await outgoing.write(_encoded("invalid_request", error=str(problem)))
+                await socket.close(code=1008)
+                return socket
+            await _Stream(self._owner, socket, outgoing, wanted).run()
         except* Gone:
             pass
         return socket
 
-    async def _run(
-        self,
-        request: web.Request,
-        socket: web.WebSocketResponse,
-        outgoing: SocketOutgoing,
-        audio_format: AudioFormat,
+
+class _Stream:
+    """One socket.
+
+    What changes here: how much audio was committed, in `_commit` and `_hear`.
+    """
+
+    def __init__(
+        self, owner: _Owner, socket: web.WebSocketResponse, outgoing: SocketOutgoing, wanted: _Wanted
     ) -> None:
-        config = {"sample_rate": audio_format.rate_hz, "model_id": request.query.get("model_id", _MODELS[0])}
-        silence_ms = float(request.query.get("vad_silence_threshold_secs", 1.5)) * 1000
-        commits_itself = request.query.get("commit_strategy", "manual") != "manual"
-        sending, to_send = anyio.create_memory_object_stream[dict[str, Any]](float("inf"))
-        script = self._owner.script
+        self._owner = owner
+        self._socket = socket
+        self._outgoing = outgoing
+        self._wanted = wanted
+        self._sending, self._to_send = anyio.create_memory_object_stream[str | HeardText](float("inf"))
+        self._ear: Ear | None = None
+        self._committed_s = 0.0
+        self._has_audio = False
 
-        def take(heard: Began | Slice | HeardText) -> None:
-            if isinstance(heard, HeardText):
-                kind = "committed_transcript" if heard.is_final else "partial_transcript"
-                text = script.transcript if heard.is_final and script.transcript else heard.text
-                sending.send_nowait({"message_type": kind, "text": text})
-            elif isinstance(heard, Slice) and commits_itself and heard.silence_ms >= silence_ms:
-                ear.finish()
-
-        async def send() -> None:
-            async for message in to_send:
-                if message["message_type"] == "committed_transcript":
-                    await anyio.sleep(script.transcript_ms / 1000)
-                await outgoing.send(msgspec.json.encode(message).decode())
-
-        ear = await self._owner.speech.listen(audio_format, take, scripted=script.transcript)
+    async def run(self) -> None:
+        """Serve until the client has had enough."""
+        self._ear = await self._owner.speech.listen(
+            self._wanted.audio_format, self._hear, scripted=self._owner.script.transcript
+        )
+        config = {"sample_rate": self._wanted.audio_format.rate_hz, "model_id": self._wanted.model}
+        self._tell("session_started", session_id=new_id("sess"), config=config)
         try:
             async with anyio.create_task_group() as tasks:
-                started = {"message_type": "session_started", "session_id": new_id("sess"), "config": config}
-                sending.send_nowait(started)
-                tasks.start_soon(send)
-                async for message in socket:
-                    if message.type is not WSMsgType.TEXT:
-                        continue
-                    try:
-                        given = msgspec.json.decode(message.data, type=dict[str, Any])
-                        ear.push(base64.b64decode(str(given.get("audio_base_64", "")), validate=True))
-                    except (msgspec.DecodeError, msgspec.ValidationError, binascii.Error) as error:
-                        sending.send_nowait({"message_type": "input_error", "error": str(error)})
-                        continue
-                    if given.get("commit"):
-                        await ear.catch_up()
-                        ear.finish()
+                tasks.start_soon(self._send)
+                async for message in self._socket:
+                    await self._take(message.data if message.type is WSMsgType.TEXT else b"")
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
-                await ear.aclose()
-            sending.close()
-            to_send.close()
+                await self._ear.aclose()
+            self._sending.close()
+            self._to_send.close()
+
+    async def _take(self, text: str | bytes) -> None:
+        assert self._ear is not None
+        try:
+            chunk = AUDIO_CHUNK.decode(text)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            self._tell("input_error", error=str(error))
+            return
+        if chunk.previous_text is not None and self._has_audio:
+            self._tell("input_error", error="previous_text may only come with the first chunk")
+            return
+        self._has_audio = True
+        self._ear.push(chunk.audio_base_64)
+        if chunk.commit:
+            await self._ear.catch_up()
+            self._commit()
+
+    def _commit(self) -> None:
+        assert self._ear is not None
+        length_s = self._ear.pushed_s - self._committed_s
+        if length_s < _LEAST_S:
+            problem = f"Only {length_s:.2f}s of audio to be committed; at least {_LEAST_S}s are needed."
+            self._tell("commit_throttled", error=problem)
+        elif self._ear.is_in_utterance:
+            self._ear.finish()
+        else:
+            self._hear(HeardText(0, "", is_final=True))
+
+    def _hear(self, heard: Began | Slice | HeardText) -> None:
+        assert self._ear is not None
+        if isinstance(heard, HeardText):
+            self._sending.send_nowait(heard)
+        elif (
+            isinstance(heard, Slice)
+            and self._wanted.commits_itself
+            and heard.silence_ms >= self._wanted.silence_ms
+        ):
+            self._ear.finish()
+
+    def _tell(self, kind: str, **fields: Any) -> None:
+        self._sending.send_nowait(_encoded(kind, **fields))
+
+    async def _send(self) -> None:
+        async for item in self._to_send:
+            if isinstance(item, str):
+                await self._outgoing.send(item)
+            elif not item.is_final:
+                await self._outgoing.send(_encoded("partial_transcript", text=item.text))
+            else:
+                await anyio.sleep(self._owner.script.transcript_ms / 1000)
+                await self._say_committed(item.text)
+
+    async def _say_committed(self, heard: str) -> None:
+        assert self._ear is not None
+        text = self._owner.script.transcript or heard
+        began_s, self._committed_s = self._committed_s, self._ear.pushed_s
+        await self._outgoing.send(_encoded("committed_transcript", text=text))
+        if self._wanted.has_words:
+            words = timed_words(text, began_s, self._committed_s)
+            kind = "committed_transcript_with_timestamps"
+            await self._outgoing.send(_encoded(kind, text=text, language_code="en", words=words))
 
 
-def _audio_format(name: str) -> AudioFormat | None:
+def timed_words(text: str, begin_s: float, end_s: float) -> list[dict[str, Any]]:
+    """Return the words of a text, spread evenly over a stretch."""
+    words = text.split()
+    step_s = (end_s - begin_s) / max(len(words), 1)
+    return [
+        {
+            "text": word,
+            "type": "word",
+            "start": begin_s + index * step_s,
+            "end": begin_s + (index + 1) * step_s,
+            "logprob": -0.1,
+        }
+        for index, word in enumerate(words)
+    ]
+
+
+def _wanted(request: web.Request) -> _Wanted:
+    """Return what a query asks for.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    query = request.query
+    model = query.get("model_id", _MODELS[0])
+    strategy = query.get("commit_strategy", _STRATEGIES[0])
+    if model not in _MODELS or strategy not in _STRATEGIES:
+        raise ValueError(f"There is no model_id {model} or no commit_strategy {strategy}")
+    silence_s = float(query.get("vad_silence_threshold_secs", 1.5))
+    if not 0.3 <= silence_s <= 3:
+        raise ValueError("vad_silence_threshold_secs must be between 0.3 and 3")
+    return _Wanted(
+        model,
+        _audio_format(query.get("audio_format", "pcm_16000")),
+        strategy != "manual",
+        silence_s * 1000,
+        query.get("include_timestamps", "false").lower() == "true",
+    )
+
+
+def _audio_format(name: str) -> AudioFormat:
     kind, _, rate = name.partition("_")
-    if kind == "ulaw" and rate == "8000":
+    if name == "ulaw_8000":
         return AudioFormat(Encoding.PCMU, 8_000)
-    if kind == "pcm" and rate.isdigit() and int(rate) in _PCM_HZ:
+    if kind == "pcm" and rate.isdecimal() and int(rate) in _PCM_HZ:
         return AudioFormat(Encoding.PCM16, int(rate))
-    return None
+    raise ValueError(f"There is no audio_format {name}")
+
+
+def _encoded(kind: str, **fields: Any) -> str:
+    return msgspec.json.encode({"message_type": kind, **fields}).decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, ClassVar, Final
 
 import anyio.to_thread
@@ -12,8 +12,17 @@ import soundfile
 from aiohttp import web
 
 from warmline.core.ids import new_id
-from warmline.simulators.elevenlabs.errors import problem, refusal
-from warmline.simulators.elevenlabs.scribe import Scribe
+from warmline.simulators.elevenlabs.catalogue import (
+    MODELS,
+    SETTINGS,
+    models,
+    subscription,
+    voice,
+    voices,
+)
+from warmline.simulators.elevenlabs.errors import problem, refusal, unprocessable, unreadable
+from warmline.simulators.elevenlabs.messages import SPEECH_REQUEST, SpeechRequest
+from warmline.simulators.elevenlabs.scribe import Scribe, timed_words
 from warmline.simulators.elevenlabs.sockets import SpeechSockets
 from warmline.simulators.elevenlabs.synthesis import OutputFormat, Piece, output_format, synthesise
 from warmline.simulators.faults import FaultKind
@@ -25,15 +34,7 @@ from warmline.simulators.speech import Speech
 
 __all__ = ["ElevenLabsSimulator"]
 
-_MODELS: Final[Mapping[str, int]] = {
-    "eleven_flash_v2_5": 40_000,
-    "eleven_flash_v2": 30_000,
-    "eleven_turbo_v2_5": 40_000,
-    "eleven_turbo_v2": 30_000,
-    "eleven_multilingual_v2": 10_000,
-    "eleven_v3": 5_000,
-}
-"""Characters in one request, by model."""
+_TRANSCRIBERS: Final = ("scribe_v1", "scribe_v2")
 
 
 class ElevenLabsSimulator(Simulator):
@@ -43,7 +44,7 @@ class ElevenLabsSimulator(Simulator):
 
     def __init__(self, script: Script, speech: Speech, *, seed: int = 0) -> None:
         super().__init__(script, speech, seed=seed)
-        self._sockets = SpeechSockets(self, _MODELS)
+        self._sockets = SpeechSockets(self)
         self._scribe = Scribe(self)
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -80,7 +81,7 @@ class ElevenLabsSimulator(Simulator):
         return web.Response(body=audio, headers=_headers(text), content_type=_content_type(wanted))
 
     async def _speak_stream(self, request: web.Request) -> web.StreamResponse:
-        text, wanted = await self._asked(request)
+        text, wanted = await self._asked(request, is_streamed=True)
         response = web.StreamResponse(headers={**_headers(text), "content-type": _content_type(wanted)})
         return await self._stream(request, response, text, wanted, is_timed=False)
 
@@ -93,7 +94,7 @@ class ElevenLabsSimulator(Simulator):
         )
 
     async def _speak_stream_timed(self, request: web.Request) -> web.StreamResponse:
-        text, wanted = await self._asked(request)
+        text, wanted = await self._asked(request, is_streamed=True)
         response = web.StreamResponse(headers={**_headers(text), "content-type": "application/json"})
         return await self._stream(request, response, text, wanted, is_timed=True)
 
@@ -122,128 +123,86 @@ class ElevenLabsSimulator(Simulator):
     def _pieces(self, text: str, wanted: OutputFormat) -> AsyncIterator[Piece]:
         return synthesise(self.speech, self.script, text, wanted)
 
-    async def _asked(self, request: web.Request) -> tuple[str, OutputFormat]:
+    async def _asked(self, request: web.Request, *, is_streamed: bool = False) -> tuple[str, OutputFormat]:
         """Return a request's text and format.
 
         Raises:
             web.HTTPException: something in it is wrong.
         """
         try:
-            body = msgspec.json.decode(await request.read(), type=dict[str, Any])
+            body = SPEECH_REQUEST.decode(await request.read())
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise _raised(_unprocessable("body", str(error))) from error
-        text = body.get("text")
-        if not isinstance(text, str):
-            raise _raised(_unprocessable("text", "Field required"))
-        model = str(body.get("model_id", "eleven_multilingual_v2"))
-        if model not in _MODELS:
-            message = f"A model with model ID {model} does not exist"
-            raise _raised(problem(404, "not_found", "model_not_found", message))
-        if len(text) > _MODELS[model]:
-            message = f"The text has {len(text)} characters; {model} takes {_MODELS[model]}"
-            raise _raised(problem(400, "invalid_request", "max_character_limit_exceeded", message))
-        if request.match_info["voice"] not in self.script.voices:
-            message = f"A voice with voice_id {request.match_info['voice']} was not found."
-            raise _raised(problem(404, "not_found", "voice_not_found", message))
-        if model == "eleven_v3" and ("previous_text" in body or "next_text" in body):
-            message = "previous_text and next_text are not supported by eleven_v3"
-            raise _raised(problem(400, "invalid_request", "unsupported_parameter", message))
+            raise _raised(unreadable(error)) from error
         name = request.query.get("output_format", "mp3_44100_128")
-        wanted = output_format(name)
-        if wanted is None:
-            raise _raised(problem(400, "invalid_request", "invalid_output_format", f"Unknown format {name}"))
-        return text, wanted
+        wanted = output_format(name, is_streamed=is_streamed)
+        refused = (
+            self._no_voice(request)
+            or _unfit(body)
+            or (
+                None
+                if wanted
+                else problem(400, "invalid_request", "invalid_output_format", f"No {name} here")
+            )
+        )
+        if refused is not None:
+            raise _raised(refused)
+        assert wanted is not None
+        return body.text, wanted
+
+    def _no_voice(self, request: web.Request) -> web.Response | None:
+        name = request.match_info["voice"]
+        if name in self.script.voices:
+            return None
+        return problem(404, "not_found", "voice_not_found", f"A voice with voice_id {name} was not found.")
 
     async def _show_voice(self, request: web.Request) -> web.Response:
-        name = request.match_info["voice"]
-        if name not in self.script.voices:
-            message = f"A voice with voice_id {name} was not found."
-            return problem(404, "not_found", "voice_not_found", message)
-        return json_response(_voice(name), headers=_headers(""))
+        found = json_response(voice(request.match_info["voice"]), headers=_headers(""))
+        return self._no_voice(request) or found
 
-    async def _show_voice_settings(self, _: web.Request) -> web.Response:
-        return json_response(_SETTINGS)
+    async def _show_voice_settings(self, request: web.Request) -> web.Response:
+        return self._no_voice(request) or json_response(SETTINGS)
 
     async def _list_voices(self, _: web.Request) -> web.Response:
-        voices = [_voice(name) for name in self.script.voices]
-        return json_response({"voices": voices, "has_more": False, "total_count": len(voices)})
+        return json_response(voices(self.script.voices))
 
     async def _list_models(self, _: web.Request) -> web.Response:
-        return json_response([
-            {
-                "model_id": name,
-                "name": name.replace("_", " ").title(),
-                "can_do_text_to_speech": True,
-                "maximum_text_length_per_request": limit,
-                "languages": [{"language_id": "en", "name": "English"}],
-            }
-            for name, limit in _MODELS.items()
-        ])
+        return json_response(models())
 
     async def _subscription(self, _: web.Request) -> web.Response:
-        return json_response({
-            "tier": "creator",
-            "character_count": 0,
-            "character_limit": 100_000,
-            "max_character_limit_extension": None,
-            "can_extend_character_limit": False,
-            "allowed_to_extend_character_limit": False,
-            "voice_limit": 30,
-            "can_use_instant_voice_cloning": True,
-            "can_use_professional_voice_cloning": True,
-            "voice_slots_used": len(self.script.voices),
-            "professional_voice_slots_used": 0,
-            "professional_voice_limit": 1,
-            "voice_add_edit_counter": 0,
-            "status": "active",
-        })
+        return json_response(subscription(len(self.script.voices)))
 
     async def _transcribe(self, request: web.Request) -> web.Response:
         form = await request.post()
         file = form.get("file")
         if not isinstance(file, web.FileField):
-            return _unprocessable("file", "Field required")
+            return unprocessable("file", "Field required")
+        if form.get("model_id") not in _TRANSCRIBERS:
+            return unprocessable("model_id", f"Must be one of {', '.join(_TRANSCRIBERS)}", "value_error")
         try:
             pcm = await anyio.to_thread.run_sync(pcm16k, file.file.read())
         except soundfile.LibsndfileError:
             return problem(400, "invalid_request", "invalid_audio", "The file could not be read as audio")
         text = self.script.transcript or await self.speech.transcribed(pcm)
         length_s = len(pcm) / 32_000
-        step_s = length_s / max(len(text.split()), 1)
-        words = [
-            {
-                "text": word,
-                "type": "word",
-                "start": index * step_s,
-                "end": (index + 1) * step_s,
-                "logprob": -0.1,
-            }
-            for index, word in enumerate(text.split())
-        ]
+        words = timed_words(text, 0.0, length_s)
         body = {"language_code": "eng", "language_probability": 0.99, "text": text, "words": words}
         return json_response(body, headers=_headers(""))
 
 
-_SETTINGS: Final = {
-    "stability": 0.5,
-    "similarity_boost": 0.75,
-    "style": 0.0,
-    "use_speaker_boost": True,
-    "speed": 1.0,
-}
-
-
-def _voice(name: str) -> dict[str, Any]:
-    return {
-        "voice_id": name,
-        "name": "Simulated",
-        "category": "premade",
-        "labels": {"accent": "synthetic"},
-        "description": "The voice of this machine",
-        "preview_url": None,
-        "available_for_tiers": [],
-        "settings": _SETTINGS,
-    }
+def _unfit(asked: SpeechRequest) -> web.Response | None:
+    """Return the refusal of what a model can't do."""
+    model = asked.model_id
+    if model not in MODELS:
+        return problem(404, "not_found", "model_not_found", f"A model with model ID {model} does not exist")
+    code, message = "unsupported_parameter", ""
+    if len(asked.text) > MODELS[model]:
+        code = "max_character_limit_exceeded"
+        message = f"The text has {len(asked.text)} characters; {model} takes {MODELS[model]}"
+    elif model == "eleven_v3" and (asked.previous_text or asked.next_text):
+        message = "previous_text and next_text are not supported by eleven_v3"
+    elif model.endswith("_v2_5") and asked.apply_text_normalization == "on":
+        message = f"apply_text_normalization can't be on with {model}"
+    return problem(400, "invalid_request", code, message) if message else None
 
 
 def _timed(piece: Piece) -> dict[str, Any]:
@@ -272,12 +231,6 @@ def _headers(text: str) -> dict[str, str]:
 
 def _content_type(wanted: OutputFormat) -> str:
     return {"mp3": "audio/mpeg", "ogg": "audio/ogg", "wav": "audio/wav"}.get(wanted.container, "audio/basic")
-
-
-def _unprocessable(field: str, message: str) -> web.Response:
-    return json_response(
-        {"detail": [{"loc": ["body", field], "msg": message, "type": "missing"}]}, status=422
-    )
 
 
 def _raised(response: web.Response) -> web.HTTPException:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,8 +21,11 @@ from warmline.simulators.speech import Speech, Spoken
 __all__ = ["OutputFormat", "Piece", "output_format", "synthesise"]
 
 _PIECE_S: Final = 0.25
-_NAMES: Final = re.compile(r"(pcm|ulaw|alaw|opus|mp3|wav)_(\d+)(?:_(\d+))?")
-_PCM_HZ: Final = (8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_RATES_HZ: Final = (8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_NAMES: Final = frozenset(
+    "ulaw_8000 alaw_8000 mp3_22050_32 mp3_24000_48 mp3_44100_32 mp3_44100_64 mp3_44100_96 mp3_44100_128 "
+    "mp3_44100_192 opus_48000_32 opus_48000_64 opus_48000_96 opus_48000_128 opus_48000_192".split()
+) | {f"{kind}_{rate_hz}" for kind in ("pcm", "wav") for rate_hz in _RATES_HZ}
 _CLOCK: Final = SystemClock()
 
 
@@ -46,19 +48,14 @@ class Piece:
     """Times count from the first sample of this piece."""
 
 
-def output_format(name: str) -> OutputFormat | None:
-    """Return what a name such as `pcm_16000` stands for; None if it is none."""
-    parts = _NAMES.fullmatch(name)
-    if parts is None:
+def output_format(name: str, *, is_streamed: bool = True) -> OutputFormat | None:
+    """Return what a name such as `pcm_16000` stands for; None if it is none, or none for a stream."""
+    kind, _, rest = name.partition("_")
+    if name not in _NAMES or (is_streamed and kind == "wav"):
         return None
-    kind, rate_hz = parts[1], int(parts[2])
-    if kind in ("ulaw", "alaw"):
-        encoding = Encoding.PCMU if kind == "ulaw" else Encoding.PCMA
-        return OutputFormat(name, AudioFormat(encoding, rate_hz)) if rate_hz == 8_000 else None
-    if kind == "pcm":
-        return OutputFormat(name, AudioFormat(Encoding.PCM16, rate_hz)) if rate_hz in _PCM_HZ else None
-    container = {"opus": "ogg", "mp3": "mp3", "wav": "wav"}[kind]
-    return OutputFormat(name, AudioFormat(Encoding.PCM16, rate_hz), container)
+    encodings = {"ulaw": Encoding.PCMU, "alaw": Encoding.PCMA}
+    audio_format = AudioFormat(encodings.get(kind, Encoding.PCM16), int(rest.split("_")[0]))
+    return OutputFormat(name, audio_format, {"opus": "ogg", "mp3": "mp3", "wav": "wav"}.get(kind, ""))
 
 
 async def synthesise(
