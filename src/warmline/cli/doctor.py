@@ -24,6 +24,8 @@ from warmline.server.logs import configure_log
 __all__ = ["doctor_command"]
 
 _STYLES: Final = {Status.PASS: "bold green", Status.FAIL: "bold red", Status.SKIP: "yellow"}
+_SPELLED: Final = {"dns": "DNS", "tcp": "TCP", "tls": "TLS", "http2": "HTTP/2", "percent": "%"}
+_UNITS: Final = ("ms", "bytes", "%")
 _INTERRUPTED: Final = 130
 """What a shell calls the exit status of a command that Ctrl+C has ended."""
 
@@ -90,7 +92,14 @@ class _Examination:
 
 
 def _to_json(findings: Sequence[Finding]) -> dict[str, object]:
-    rows = [asdict(finding) | {"status": finding.status.value} for finding in findings]
+    rows = [
+        asdict(finding)
+        | {
+            "status": finding.status.value,
+            "figures": {name: round(value, 3) for name, value in finding.figures.items()},
+        }
+        for finding in findings
+    ]
     return {"verdict": verdict(findings), "rows": rows}
 
 
@@ -126,12 +135,7 @@ def _in_words(figures: Mapping[str, float]) -> str:
 
 
 def _figure(name: str, value: float) -> str:
-    shown = f"{value:,.1f}" if 0 < abs(value) < 10 else f"{value:,.0f}"
-    words = name.split("_")
-    match words[-1]:
-        case "ms" | "bytes":
-            return f"{' '.join(words[:-1])} {shown} {words[-1]}"
-        case "percent":
-            return f"{' '.join(words[:-1])} {shown} %"
-        case _:
-            return f"{' '.join(words)} {value:g}"
+    shown = f"{value:,.1f}" if isinstance(value, float) and abs(value) < 10 else f"{value:,.0f}"
+    words = [_SPELLED.get(word, word) for word in name.split("_")]
+    unit = f" {words.pop()}" if words[-1] in _UNITS else ""
+    return f"{' '.join(words)} {shown}{unit}"

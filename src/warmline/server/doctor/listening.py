@@ -68,7 +68,7 @@ async def recognition(subject: Subject[DeepgramRecogniser]) -> Outcome:
     if not words:
         return Outcome(
             figures,
-            note="none of the expected words is in the transcript; the voice is a robot's, and speaks English: "
+            note="none of the expected words is in the transcript; the voice is a robot's, in English: "
             f"see {subject.table}.model and {subject.table}.language",
         )
     return Outcome(figures)

@@ -49,7 +49,7 @@ async def speech_by_socket(subject: Subject[ElevenLabs]) -> Outcome:
     first, second = spoken
     figures = {
         "first_byte_ms": first.first_byte_ms,
-        "second_first_byte_ms": second.first_byte_ms,
+        "first_byte_again_ms": second.first_byte_ms,
         "audio_bytes": len(first.audio),
         "audio_ms": PCM_24K.duration_s(len(first.audio)) * 1000,
     }
