@@ -56,11 +56,25 @@ def lookup_at(server: str) -> Lookup:
             return [name]
         if name == "localhost":
             return ["127.0.0.1"]
-        try:
-            answer = await asking.resolve_name(name, lifetime=_LOOKUP_S)
-        except dns.exception.DNSException as error:
-            raise OSError(f"{server} says: {error}") from error
-        return list(answer.addresses())
+        found: dict[str, list[str]] = {}
+        problems: list[dns.exception.DNSException] = []
+
+        async def ask(kind: str) -> None:
+            try:
+                answer = await asking.resolve(name, kind, raise_on_no_answer=False, lifetime=_LOOKUP_S)
+            except dns.exception.DNSException as error:
+                problems.append(error)
+            else:
+                found[kind] = [record.to_text() for record in answer]
+
+        # Both at once: one after the other would take two round trips.
+        async with anyio.create_task_group() as tasks:
+            for kind in ("AAAA", "A"):
+                tasks.start_soon(ask, kind)
+        addresses = [*found.get("AAAA", ()), *found.get("A", ())]
+        if problems and not addresses:
+            raise OSError(f"{server} says: {problems[0]}") from problems[0]
+        return addresses
 
     return lookup
 
