@@ -55,10 +55,10 @@ def doctor_command(
     findings = examination.findings
     if as_json:
         print(json.dumps(_to_json(findings), indent=2))  # noqa: T201 - it is the output
-    elif all(finding.service == "none" for finding in findings) and examination.is_over:
-        Console().print(_NOTHING, highlight=False, soft_wrap=True)
-    else:
+    elif any(finding.service != "none" for finding in findings):
         _print_table(findings, Console())
+    elif examination.is_over:
+        Console().print(_NOTHING, highlight=False, soft_wrap=True)
     if not examination.is_over:
         raise typer.Exit(_INTERRUPTED)
     if any(finding.status is Status.FAIL for finding in findings):
