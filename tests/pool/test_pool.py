@@ -266,3 +266,18 @@ async def test_closing_the_pool_closes_every_line_and_refuses_who_waits():
     with pytest.raises(PoolClosed):
         async with pool.lease(wait_s=1):
             pass
+
+
+async def test_closing_a_pool_that_is_opening_a_line_warns_of_nothing(caplog):
+    """Some ways of opening end with an error when they are cancelled."""
+
+    async def hung_up(on_lost) -> FakeLine:
+        del on_lost
+        try:
+            await anyio.sleep_forever()
+        finally:
+            raise OpenFailed("encrypting: it hung up")
+
+    async with Pool("far", hung_up, ShelfPolicy(), LoopClock()):
+        await settle()
+    assert not caplog.records
