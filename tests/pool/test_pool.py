@@ -300,3 +300,18 @@ async def test_a_far_end_that_drops_every_line_at_once_is_not_asked_over_and_ove
         assert len(far.lines) < 12
         tasks.cancel_scope.cancel()
         far.lines.clear()
+
+
+async def test_closing_a_pool_that_is_opening_a_line_warns_of_nothing(caplog):
+    """Some ways of opening end with an error when they are cancelled."""
+
+    async def hung_up(on_lost) -> FakeLine:
+        del on_lost
+        try:
+            await anyio.sleep_forever()
+        finally:
+            raise OpenFailed("encrypting: it hung up")
+
+    async with Pool("far", hung_up, ShelfPolicy(), LoopClock()):
+        await settle()
+    assert not caplog.records

@@ -452,7 +452,8 @@ class Pool(Generic[LineT]):
         """Tell the caller who has waited longest, or all of them if there is no hope for now."""
         self._move(shelved, LineEvent.OPEN_FAILED)
         self.breaker.failed(self._clock.now_s())
-        if self.problem is None:
+        # One that is being opened while the pool closes is hung up on.
+        if self.problem is None and self._is_open:
             _log.warning("line.open_failed", extra={"pool": self.name, "problem": str(error)})
         self.problem = error
         told = len(self._waiters) if self.breaker.is_open and not self.open_count else 1

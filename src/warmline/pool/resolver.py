@@ -12,7 +12,6 @@ from typing import Final
 import anyio
 import dns.asyncresolver
 import dns.exception
-import dns.resolver
 
 from warmline.core.clock import Clock
 from warmline.errors import OpenFailed
@@ -62,18 +61,18 @@ def lookup_at(server: str) -> Lookup:
 
         async def ask(kind: str) -> None:
             try:
-                answer = await asking.resolve(name, kind, lifetime=_LOOKUP_S)
-                found[kind] = [record.to_text() for record in answer]
-            except dns.resolver.NoAnswer:
-                found[kind] = []
+                answer = await asking.resolve(name, kind, raise_on_no_answer=False, lifetime=_LOOKUP_S)
             except dns.exception.DNSException as error:
                 problems.append(error)
+            else:
+                found[kind] = [record.to_text() for record in answer]
 
+        # Both at once: one after the other would take two round trips.
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ask, "A")
-            tasks.start_soon(ask, "AAAA")
-        addresses = found.get("A", []) + found.get("AAAA", [])
-        if not addresses and problems:
+            for kind in ("A", "AAAA"):
+                tasks.start_soon(ask, kind)
+        addresses = [*found.get("A", ()), *found.get("AAAA", ())]
+        if problems and not addresses:
             raise OSError(f"{server} says: {problems[0]}") from problems[0]
         return addresses
 

@@ -46,7 +46,7 @@ async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncItera
         open_language_model(settings, knowledge, lines) as llm,
         open_voice(settings, lines) as tts,
     ):
-        problems = await _problems(stt.check, llm.check, tts.check)
+        problems = await _problems(stt.find_problem, llm.find_problem, tts.find_problem)
         yield Providers(
             vad=vad,
             stt=stt.provider,

@@ -73,14 +73,18 @@ class AnthropicMessages:
             await self._check(response)
             yield await held.enter_async_context(aclosing(self._text(response)))
 
-    async def check_key(self) -> None:
+    async def check_key(self, on_line: OnLine | None = None) -> None:
         """Ask for the list of models: it costs nothing, and a wrong key shows before anybody speaks.
+
+        Args:
+            on_line: Told of the line.
 
         Raises:
             ProviderError: it could not be had.
         """
         try:
-            async with self._endpoint.request(MODELS, first_result_s=_FIRST_RESULT_S) as response:
+            asking = self._endpoint.request(MODELS, first_result_s=_FIRST_RESULT_S, on_line=on_line)
+            async with asking as response:
                 await self._check(response)
                 await response.read()
         except PoolError as error:

@@ -113,6 +113,18 @@ class DeepgramRecogniser:
             raise stream.problem
         return stream
 
+    async def check_socket(self, on_line: OnLine | None = None) -> None:
+        """Open a socket and close it again.
+
+        Args:
+            on_line: Told of it.
+
+        Raises:
+            ProviderError: none could be had.
+        """
+        stream = await self.open(lambda _: None, lambda _: None, on_line=on_line)
+        await stream.aclose()
+
     async def _endpoint(self, audio_format: AudioFormat) -> SocketEndpoint:
         assert self._tasks is not None, "enter it first"
         if audio_format not in self._sockets:
@@ -168,14 +180,18 @@ class DeepgramRecordings:
                 request_id=response.headers.get("dg-request-id", ""),
             ) from error
 
-    async def check_key(self) -> None:
+    async def check_key(self, on_line: OnLine | None = None) -> None:
         """Ask for the key's projects: it costs nothing, and a wrong key shows before anybody speaks.
+
+        Args:
+            on_line: Told of the line.
 
         Raises:
             ProviderError: they could not be had.
         """
         try:
-            async with self._endpoint.request(PROJECTS, first_result_s=_METADATA_S) as response:
+            asking = self._endpoint.request(PROJECTS, first_result_s=_METADATA_S, on_line=on_line)
+            async with asking as response:
                 body = await response.read()
                 if response.status != 200:
                     raise failure(response.status, response.headers, body, phase="connect")

@@ -72,13 +72,16 @@ class ElevenLabsRest:
             except PoolError as error:
                 raise pool_failure(error, what="speaking", phase="stream") from error
 
-    async def check_key(self) -> None:
+    async def check_key(self, on_line: OnLine | None = None) -> None:
         """Ask for the voice: it costs nothing, and a wrong key or voice shows before anybody listens.
+
+        Args:
+            on_line: Told of the line.
 
         Raises:
             ProviderError: it could not be had.
         """
-        async with self._asked(voice_request(self._settings), "finding the voice", None) as response:
+        async with self._asked(voice_request(self._settings), "finding the voice", on_line) as response:
             try:
                 await response.read()
             except PoolError as error:

@@ -41,7 +41,7 @@ _LINE_S: Final = 2.0
 class ElevenLabs:
     """A `TextToSpeech`. Use as an async context manager, entered and left by the same task.
 
-    What changes here: the sockets by format, in `sockets`.
+    What changes here: the sockets by format, in `sockets`; `problem`, as replies fail.
     """
 
     def __init__(
@@ -71,6 +71,9 @@ class ElevenLabs:
         self.use_persistent_tts = use_persistent_tts
         self._make_sockets = make_sockets
         self._ready_formats = ready_formats
+        self.problem: ProviderError | None = None
+        """Why the last reply that was spoken over HTTP was not spoken over a socket."""
+
         self._sockets: dict[AudioFormat, SocketEndpoint] = {}
         self._running: dict[AudioFormat, anyio.Event] = {}
         self._held = AsyncExitStack()
@@ -111,6 +114,22 @@ class ElevenLabs:
             self.tasks.start_soon(self._run_sockets, audio_format)
         await self._running[audio_format].wait()
         return self._sockets[audio_format]
+
+    async def check_socket(self, on_line: OnLine | None = None) -> None:
+        """Open a socket and close it again: nothing is said on it, so nothing is billed.
+
+        Args:
+            on_line: Told of it.
+
+        Raises:
+            ProviderError: none could be had.
+        """
+        sockets = await self.sockets(PCM_24K)
+        try:
+            async with sockets.lease(on_line=on_line) as line:
+                line.retire()
+        except PoolError as error:
+            raise pool_failure(error, what="speaking", phase="connect") from error
 
     async def _run_sockets(self, audio_format: AudioFormat) -> None:
         async with self._sockets[audio_format]:
@@ -179,6 +198,7 @@ class ElevenLabsVoice:
                     yield chunk  # noqa: ASYNC119 - speak() closes this
             return
         except ProviderError as problem:
+            self._owner.problem = problem
             _log.warning("voice.fallback", extra={"provider": "elevenlabs", "problem": str(problem)})
         async with aclosing(self._rest(text, speech, audio_format, on_line)) as chunks:
             async for chunk in chunks:

@@ -68,13 +68,20 @@ class OpenAiChat:
         ):
             yield text
 
-    async def check_key(self) -> None:
+    async def check_key(self, on_line: OnLine | None = None) -> None:
         """Ask for the list of models: it costs nothing, and a wrong key shows before anybody speaks.
+
+        Args:
+            on_line: Told of the line.
 
         Raises:
             ProviderError: it could not be had.
         """
         async with asked(
-            self._endpoint, MODELS, model=self._settings.model, first_result_s=_FIRST_RESULT_S
+            self._endpoint,
+            MODELS,
+            model=self._settings.model,
+            first_result_s=_FIRST_RESULT_S,
+            on_line=on_line,
         ) as response:
             await response.read()

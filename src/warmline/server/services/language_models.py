@@ -23,10 +23,10 @@ from warmline.providers.openai.responses_protocol import ResponsesSettings
 from warmline.providers.openai.responses_socket import OpenAiResponsesSocket
 from warmline.server.plugins import open_plugin
 from warmline.server.services.knowledge import Knowledge
-from warmline.server.services.opened import Opened, checked, host_of, key_of, socket_url
+from warmline.server.services.opened import Opened, Service, host_of, key_of, socket_url
 from warmline.server.settings import AnthropicTable, OpenAiTable, Settings
 
-__all__ = ["open_language_model"]
+__all__ = ["language_model_service", "open_language_model"]
 
 _SOCKET_LIFE_S: Final = 3_300.0
 """OpenAI ends a socket after an hour; a turn that is begun before this ends long before that."""
@@ -36,7 +36,7 @@ _SOCKET_LIFE_S: Final = 3_300.0
 async def open_language_model(
     settings: Settings, knowledge: Knowledge, lines: Lines
 ) -> AsyncIterator[Opened[LanguageModel]]:
-    """Open who answers, and see whether the key is accepted.
+    """Open who answers.
 
     Raises:
         ConfigError: a key is missing, or a plugin cannot be had.
@@ -47,14 +47,29 @@ async def open_language_model(
             example = next(iter(knowledge.example_questions), "")
             answerer = QuotingAnswerer(knowledge.index.topics, example)
             yield Opened(answerer, "passages of the documents, read aloud")
-        elif wanted == "openai":
-            yield await _openai(settings, lines, held)
-        elif wanted == "anthropic":
-            yield await _anthropic(settings, lines)
+        elif (service := await language_model_service(settings, lines, held)) is not None:
+            yield service.opened()
         else:
             table = settings.plugins.get(wanted, {})
             plugin = await held.enter_async_context(open_plugin("llm", wanted, table, lines, os.environ))
             yield Opened(plugin, wanted)
+
+
+async def language_model_service(
+    settings: Settings, lines: Lines, held: AsyncExitStack
+) -> Service[LanguageModel] | None:
+    """Return who answers, if that is one of the services; `held` closes what it opens.
+
+    Raises:
+        ConfigError: a key is missing.
+    """
+    match _chosen(settings):
+        case "openai":
+            return await _openai(settings, lines, held)
+        case "anthropic":
+            return await _anthropic(settings, lines)
+        case _:
+            return None
 
 
 def _chosen(settings: Settings) -> str:
@@ -65,7 +80,7 @@ def _chosen(settings: Settings) -> str:
     return "anthropic" if settings.anthropic.api_key else "offline"
 
 
-async def _openai(settings: Settings, lines: Lines, held: AsyncExitStack) -> Opened[LanguageModel]:
+async def _openai(settings: Settings, lines: Lines, held: AsyncExitStack) -> Service[LanguageModel]:
     table = settings.openai
     key = key_of(
         table.api_key,
@@ -98,8 +113,8 @@ async def _openai(settings: Settings, lines: Lines, held: AsyncExitStack) -> Ope
             model = await held.enter_async_context(
                 OpenAiResponsesSocket(socket, model, responses, lines.clock)
             )
-    check = checked("openai", f"asking {table.model}", chat.check_key)
-    return Opened(model, f"{table.model} at {host_of(table.base_urls)}", check)
+    name = f"{table.model} at {host_of(table.base_urls)}"
+    return Service(model, "openai", name, f"asking {table.model}", chat.check_key)
 
 
 def _responses_socket(
@@ -122,7 +137,7 @@ def _is_openai(table: OpenAiTable) -> bool:
     return all(host_of((url,)).endswith("api.openai.com") for url in table.base_urls)
 
 
-async def _anthropic(settings: Settings, lines: Lines) -> Opened[LanguageModel]:
+async def _anthropic(settings: Settings, lines: Lines) -> Service[LanguageModel]:
     table = settings.anthropic
     key = key_of(
         table.api_key,
@@ -143,5 +158,5 @@ async def _anthropic(settings: Settings, lines: Lines) -> Opened[LanguageModel]:
     )
     messages = MessagesSettings(table.model, table.max_tokens, table.thinking, table.effort)
     llm = AnthropicMessages(endpoint, messages)
-    check = checked("anthropic", f"asking {table.model}", llm.check_key)
-    return Opened(llm, f"{table.model} at {host_of(table.base_urls)}", check)
+    name = f"{table.model} at {host_of(table.base_urls)}"
+    return Service(llm, "anthropic", name, f"asking {table.model}", llm.check_key)

@@ -10,35 +10,75 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from warmline.core.line_use import OnLine
 from warmline.errors import ConfigError, ProviderError
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.lines import Lines
 from warmline.server.settings import Secret, Settings
 
-__all__ = ["Opened", "checked", "host_of", "key_of", "lines_of", "socket_url"]
+__all__ = ["Check", "Opened", "Service", "host_of", "key_of", "lines_of", "socket_url"]
 
 _log = logging.getLogger(__name__)
 
 _CHECK_S: Final = 6.0
 """How long the start waits to learn whether a key is accepted."""
 
-ProviderT = TypeVar("ProviderT")
+ProviderT_co = TypeVar("ProviderT_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Opened(Generic[ProviderT]):
+class Opened(Generic[ProviderT_co]):
     """One of the three that a turn needs."""
 
-    provider: ProviderT
+    provider: ProviderT_co
     name: str
     """For people."""
 
-    check: Callable[[], Awaitable[str]] | None = None
-    """Asks for something that costs nothing; returns why it will fail and what to do about it, or nothing.
+    find_problem: Callable[[], Awaitable[str]] | None = None
+    """Asks for what costs nothing; returns why it will fail and what to do about it, or nothing.
     None where there is nothing to ask."""
 
     is_offline: bool = False
     """It runs on this machine."""
+
+
+Check = Callable[[OnLine | None], Awaitable[None]]
+"""Asks for what costs nothing; raises ProviderError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Generic[ProviderT_co]):
+    """A provider elsewhere, on lines of its own; it was not asked anything yet."""
+
+    provider: ProviderT_co
+    table: str
+    """Its settings', such as `openai`."""
+
+    name: str
+    """For people."""
+
+    doing: str
+    """What would fail, such as `asking gpt-5.4-mini`."""
+
+    check_key: Check
+    check_socket: Check | None = None
+    """None where a call needs no socket."""
+
+    def opened(self) -> Opened[ProviderT_co]:
+        """Return it for a turn's use."""
+        return Opened(self.provider, self.name, self._find_problem)
+
+    async def _find_problem(self) -> str:
+        problem = f"{self.doing}: no answer within {_CHECK_S:g} s; see {self.table}.base_urls"
+        try:
+            with anyio.move_on_after(_CHECK_S):
+                await self.check_key(None)
+                problem = ""
+        except ProviderError as error:
+            problem = str(error)
+        if problem:
+            _log.warning("provider.not_ready", extra={"provider": self.table, "problem": problem})
+        return problem
 
 
 def lines_of(settings: Settings) -> Lines:
@@ -72,27 +112,3 @@ def host_of(base_urls: tuple[str, ...]) -> str:
 def socket_url(endpoint: HttpEndpoint, path: str) -> Callable[[], str]:
     """Return what gives a socket's URL at the base URL that is the nearest at that moment."""
     return lambda: f"ws{endpoint.base_url.removeprefix('http')}{path}"
-
-
-def checked(provider: str, doing: str, check: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[str]]:
-    """Return what finds out whether a provider will work.
-
-    Args:
-        provider: Its name in the settings.
-        doing: What would fail, such as `asking gpt-5.4-mini`.
-        check: Asks; raises ProviderError.
-    """
-
-    async def problem() -> str:
-        found = f"{doing}: no answer within {_CHECK_S:g} s; see {provider}.base_urls"
-        try:
-            with anyio.move_on_after(_CHECK_S):
-                await check()
-                found = ""
-        except ProviderError as error:
-            found = str(error)
-        if found:
-            _log.warning("provider.not_ready", extra={"provider": provider, "problem": found})
-        return found
-
-    return problem

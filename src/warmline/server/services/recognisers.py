@@ -24,10 +24,10 @@ from warmline.providers.deepgram.recogniser import DeepgramRecogniser, DeepgramR
 from warmline.providers.offline.recogniser import OfflineRecogniser
 from warmline.server.plugins import open_plugin
 from warmline.server.services.knowledge import Knowledge
-from warmline.server.services.opened import Opened, checked, host_of, key_of, socket_url
+from warmline.server.services.opened import Opened, Service, host_of, key_of, socket_url
 from warmline.server.settings import DeepgramTable, Settings
 
-__all__ = ["open_recogniser"]
+__all__ = ["open_recogniser", "recogniser_service"]
 
 _SPARE_S: Final = 8.0
 """Deepgram closes a socket on which nothing was said for 10 s; a spare is replaced before that."""
@@ -37,15 +37,13 @@ _SPARE_S: Final = 8.0
 async def open_recogniser(
     settings: Settings, knowledge: Knowledge, lines: Lines
 ) -> AsyncIterator[Opened[SpeechToText]]:
-    """Open who listens, and see whether the key is accepted.
+    """Open who listens.
 
     Raises:
         ConfigError: a key is missing, settings do not go together, or a plugin cannot be had.
         ProviderUnavailable: the offline recogniser's processes can't be started.
     """
-    wanted = settings.providers.stt
-    if wanted == "auto":
-        wanted = "deepgram" if settings.deepgram.api_key else "offline"
+    wanted = _chosen(settings)
     async with AsyncExitStack() as held:
         if wanted == "offline":
             recogniser = OfflineRecogniser(
@@ -54,15 +52,31 @@ async def open_recogniser(
                 max_processes=settings.recogniser.processes,
             )
             yield Opened(await held.enter_async_context(recogniser), "this machine", is_offline=True)
-        elif wanted == "deepgram":
-            yield await _deepgram(settings, lines, held)
+        elif (service := await recogniser_service(settings, lines)) is not None:
+            await held.enter_async_context(service.provider)
+            yield service.opened()
         else:
             plugin = settings.plugins.get(wanted, {})
             opening = open_plugin("stt", wanted, plugin, lines, os.environ)
             yield Opened(await held.enter_async_context(opening), wanted)
 
 
-async def _deepgram(settings: Settings, lines: Lines, held: AsyncExitStack) -> Opened[SpeechToText]:
+async def recogniser_service(settings: Settings, lines: Lines) -> Service[DeepgramRecogniser] | None:
+    """Return who listens, not entered yet, if that is a service.
+
+    Raises:
+        ConfigError: a key is missing, or settings do not go together.
+    """
+    return await _deepgram(settings, lines) if _chosen(settings) == "deepgram" else None
+
+
+def _chosen(settings: Settings) -> str:
+    if settings.providers.stt != "auto":
+        return settings.providers.stt
+    return "deepgram" if settings.deepgram.api_key else "offline"
+
+
+async def _deepgram(settings: Settings, lines: Lines) -> Service[DeepgramRecogniser]:
     table = settings.deepgram
     key = key_of(
         table.api_key,
@@ -79,7 +93,7 @@ async def _deepgram(settings: Settings, lines: Lines, held: AsyncExitStack) -> O
     endpoint = await lines.endpoint(
         "deepgram",
         table.base_urls,
-        warm=1,
+        warm=min(settings.lines.tts_warm, 1),
         max_lines=settings.lines.tts_connections,
         idle_s=settings.lines.tts_idle_s,
         headers=headers,
@@ -108,9 +122,12 @@ async def _deepgram(settings: Settings, lines: Lines, held: AsyncExitStack) -> O
         url = socket_url(endpoint, path)
         return SocketEndpoint("deepgram", url, lines.dialler, policy, lines.clock, headers=headers)
 
-    recogniser: SpeechToText = await held.enter_async_context(
-        DeepgramRecogniser(sockets, lines.clock, is_flux=is_flux)
+    recogniser = DeepgramRecogniser(sockets, lines.clock, is_flux=is_flux)
+    return Service(
+        recogniser,
+        "deepgram",
+        f"{table.model} at {host_of(table.base_urls)}",
+        "listening by Deepgram",
+        DeepgramRecordings(endpoint, nova).check_key,
+        recogniser.check_socket,
     )
-    recordings = DeepgramRecordings(endpoint, nova)
-    check = checked("deepgram", "listening by Deepgram", recordings.check_key)
-    return Opened(recogniser, f"{table.model} at {host_of(table.base_urls)}", check)

@@ -18,10 +18,10 @@ from warmline.providers.elevenlabs.settings import PRESETS, SpeechSettings, Voic
 from warmline.providers.elevenlabs.voice import ElevenLabs
 from warmline.providers.offline.voice import OfflineVoice
 from warmline.server.plugins import open_plugin
-from warmline.server.services.opened import Opened, checked, host_of, key_of, socket_url
+from warmline.server.services.opened import Opened, Service, host_of, key_of, socket_url
 from warmline.server.settings import ElevenLabsTable, Settings
 
-__all__ = ["open_voice"]
+__all__ = ["open_voice", "voice_service"]
 
 _SHARE: Final = 0.9
 """Of the idle time, after which a socket that waits is replaced."""
@@ -29,29 +29,43 @@ _SHARE: Final = 0.9
 
 @asynccontextmanager
 async def open_voice(settings: Settings, lines: Lines) -> AsyncIterator[Opened[TextToSpeech]]:
-    """Open who speaks, and see whether the key and the voice are accepted.
+    """Open who speaks.
 
     Raises:
         ConfigError: a key is missing, or a plugin or the offline voice cannot be had.
         ProviderUnavailable: the offline voice's process can't be started.
     """
-    wanted = settings.providers.tts
-    if wanted == "auto":
-        wanted = "elevenlabs" if settings.elevenlabs.api_key else "offline"
+    wanted = _chosen(settings)
     async with AsyncExitStack() as held:
         if wanted == "offline":
             table = settings.voice
             voice = OfflineVoice(voice=table.name, rate_wpm=table.rate_wpm, pitch=table.pitch)
             yield Opened(await held.enter_async_context(voice), "this machine's voice")
-        elif wanted == "elevenlabs":
-            yield await _elevenlabs(settings, lines, held)
+        elif (service := await voice_service(settings, lines)) is not None:
+            await held.enter_async_context(service.provider)
+            yield service.opened()
         else:
             plugin = settings.plugins.get(wanted, {})
             opening = open_plugin("tts", wanted, plugin, lines, os.environ)
             yield Opened(await held.enter_async_context(opening), wanted)
 
 
-async def _elevenlabs(settings: Settings, lines: Lines, held: AsyncExitStack) -> Opened[TextToSpeech]:
+async def voice_service(settings: Settings, lines: Lines) -> Service[ElevenLabs] | None:
+    """Return who speaks, not entered yet, if that is a service.
+
+    Raises:
+        ConfigError: a key is missing.
+    """
+    return await _elevenlabs(settings, lines) if _chosen(settings) == "elevenlabs" else None
+
+
+def _chosen(settings: Settings) -> str:
+    if settings.providers.tts != "auto":
+        return settings.providers.tts
+    return "elevenlabs" if settings.elevenlabs.api_key else "offline"
+
+
+async def _elevenlabs(settings: Settings, lines: Lines) -> Service[ElevenLabs]:
     table = settings.elevenlabs
     key = key_of(
         table.api_key,
@@ -87,9 +101,8 @@ async def _elevenlabs(settings: Settings, lines: Lines, held: AsyncExitStack) ->
     voice = ElevenLabs(
         rest, sockets, speech, lines.clock, use_persistent_tts=settings.agent.use_persistent_tts
     )
-    await held.enter_async_context(voice)
-    check = checked("elevenlabs", "finding the voice", rest.check_key)
-    return Opened(voice, f"{speech.model} at {host_of(table.base_urls)}", check)
+    name = f"{speech.model} at {host_of(table.base_urls)}"
+    return Service(voice, "elevenlabs", name, "finding the voice", rest.check_key, voice.check_socket)
 
 
 def speech_settings(table: ElevenLabsTable, idle_s: float) -> SpeechSettings:
