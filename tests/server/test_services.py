@@ -101,7 +101,7 @@ async def test_every_api_of_openai_answers(running: Running, api: str):
     async with open_providers(settings, known) as providers:
         request = LlmRequest([Message(Role.USER, "Hello there")], conversation_id="one")
         async with providers.llm.stream(request) as text:
-            assert "Hello there" in "".join([piece async for piece in text])
+            assert "Hello there" in "".join([str(piece) async for piece in text])
         assert isinstance(providers.llm, OpenAiResponsesSocket) == (api == "socket")
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from warmline.core.line_use import OnLine
 from warmline.interfaces.retriever import Passage
 
-__all__ = ["LanguageModel", "LlmRequest", "Message", "Role"]
+__all__ = ["LanguageModel", "LlmPiece", "LlmRequest", "Message", "Role", "ToolCall", "ToolSpec"]
 
 
 class Role(enum.Enum):
@@ -26,6 +26,37 @@ class Role(enum.Enum):
     ASSISTANT = "assistant"
     """The agent; only what was heard of it."""
 
+    TOOL = "tool"
+    """What a tool answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as the model is told of it."""
+
+    name: str
+    """ASCII letters, digits, `_` and `-`; at most 64: what every provider takes."""
+
+    description: str
+    parameters: Mapping[str, Any]
+    """The JSON schema of the arguments: an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model asks for a tool; whole."""
+
+    id: str
+    """The provider's; the answer is sent back under it."""
+
+    name: str
+    arguments: str
+    """JSON as the model wrote it: it may be malformed."""
+
+
+LlmPiece = str | ToolCall
+"""A piece of the reply's text, or a call; calls may stand anywhere in a stream."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -39,10 +70,16 @@ class Message:
     passages: tuple[Passage, ...] = ()
     """What retrieval found for it, best first; only on a user's message."""
 
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What the agent asked for after its words; an answer to each stands behind the message."""
+
+    tool_call_id: str = ""
+    """Which call a tool's message answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class LlmRequest:
-    """The context, oldest message first; the last one is the user's and is to be answered."""
+    """The context, oldest message first; the last one, a user's or a tool's, is to be answered."""
 
     messages: Sequence[Message]
     instructions: str = ""
@@ -51,14 +88,17 @@ class LlmRequest:
     conversation_id: str = ""
     """The session's; for providers that keep something between the requests of one conversation."""
 
+    tools: Sequence[ToolSpec] = ()
+    """What the model may call; the same list in each request of a conversation, for the provider's cache."""
+
 
 class LanguageModel(Protocol):
     """A model that serves many sessions."""
 
     def stream(
         self, request: LlmRequest, on_line: OnLine | None = None
-    ) -> AbstractAsyncContextManager[AsyncIterator[str]]:
-        """Return the reply's text in pieces as they come; joined, they are the reply.
+    ) -> AbstractAsyncContextManager[AsyncIterator[LlmPiece]]:
+        """Return the reply's text in pieces as they come, which joined are the reply, and calls of tools.
 
         Leaving the context early cancels the request.
 

@@ -12,6 +12,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from warmline.core.clock import Clock
 from warmline.core.formats import AudioFormat
 from warmline.interfaces.channel import Channel, ReplyText
+from warmline.interfaces.llm import LlmPiece
 from warmline.interfaces.tts import Voice
 from warmline.session.reply import Reply
 from warmline.timeline.marks import Mark
@@ -19,7 +20,7 @@ from warmline.turns.clauses import ClauseSplitter
 
 __all__ = ["Speaker", "TextStream", "fixed_text"]
 
-TextStream = AbstractAsyncContextManager[AsyncIterator[str]]
+TextStream = AbstractAsyncContextManager[AsyncIterator[LlmPiece]]
 """A reply's text as it comes; leaving the context stops it."""
 
 _CLAUSES_AHEAD = 4
@@ -27,10 +28,10 @@ _CLAUSES_AHEAD = 4
 
 
 @asynccontextmanager
-async def fixed_text(text: str) -> AsyncIterator[AsyncIterator[str]]:
+async def fixed_text(text: str) -> AsyncIterator[AsyncIterator[LlmPiece]]:
     """Return a reply that is known beforehand, such as a greeting."""
 
-    async def whole() -> AsyncGenerator[str]:
+    async def whole() -> AsyncGenerator[LlmPiece]:
         yield text
 
     async with aclosing(whole()) as stream:
@@ -59,6 +60,8 @@ class Speaker:
         reply.is_written = True
         async with text as deltas:
             async for delta in deltas:
+                if not isinstance(delta, str):
+                    continue
                 self._mark(reply, Mark.LLM_FIRST_TEXT)
                 reply.begin_clause(delta)
                 self.channel.send(ReplyText(reply.id, delta))
@@ -84,6 +87,8 @@ class Speaker:
         async with clauses:
             async with text as deltas:
                 async for delta in deltas:
+                    if not isinstance(delta, str):
+                        continue
                     self._mark(reply, Mark.LLM_FIRST_TEXT)
                     for clause in splitter.push(delta):
                         self._mark(reply, Mark.FIRST_CLAUSE)

@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 from warmline.core.clock import Clock
 from warmline.core.line_use import OnLine
 from warmline.errors import NoAnswer, PoolError, ProviderError, ProviderRejected, RemoteProtocolError
-from warmline.interfaces.llm import LanguageModel, LlmRequest
+from warmline.interfaces.llm import LanguageModel, LlmPiece, LlmRequest
 from warmline.pool.sockets import SocketEndpoint
 from warmline.providers.openai.asking import SILENCE_S
 from warmline.providers.openai.failures import garbled, pool_failure
@@ -103,7 +103,7 @@ class OpenAiResponsesSocket:
     @asynccontextmanager
     async def stream(
         self, request: LlmRequest, on_line: OnLine | None = None
-    ) -> AsyncIterator[AsyncIterator[str]]:
+    ) -> AsyncIterator[AsyncIterator[LlmPiece]]:
         """Return the reply's text as it comes; entering returns when its beginning is there.
 
         A request without a conversation's id is asked over HTTP.

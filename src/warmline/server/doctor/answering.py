@@ -46,5 +46,5 @@ async def _answer(model: LanguageModel) -> tuple[float, float, str]:
         async for piece in pieces:
             if not text:
                 first_ms = since_ms(began_s)
-            text += piece
+            text += piece if isinstance(piece, str) else ""
     return first_ms, since_ms(began_s), text
