@@ -25,6 +25,7 @@ __all__ = [
     "PartialTranscript",
     "ReplyAudioDone",
     "ReplyDone",
+    "ReplyResumed",
     "ReplyStarted",
     "ReplyStatus",
     "ReplyText",
@@ -127,6 +128,16 @@ class ReplyStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyResumed:
+    """Its sound was stopped for what turned out to be no interruption, and comes again from `from_ms` on."""
+
+    reply_id: str
+    item_id: str
+    from_ms: int
+    """Milliseconds of the reply's sound; what the channel reports of it goes on counting from here."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourcesFound:
     """What the answer draws on."""
 
@@ -186,6 +197,7 @@ SessionEvent = (
     | PartialTranscript
     | UserTurn
     | ReplyStarted
+    | ReplyResumed
     | SourcesFound
     | ReplyText
     | ReplyAudioDone
@@ -217,7 +229,7 @@ class Channel(Protocol):
         ...
 
     def stop_playout(self, reply_id: str) -> None:
-        """Silence the reply now and drop what is queued of it."""
+        """Silence the reply now and drop what is queued of it; `ReplyResumed` may follow."""
         ...
 
     def close(self, reason: EndReason) -> None:

@@ -38,20 +38,25 @@ class Context:
         """What the model is shown, oldest first; replies of which nothing was heard are left out."""
         return [item.message for item in self._items if item.message.text]
 
+    def messages_for(self, asked: ContextItem) -> list[Message]:
+        """Return what the model is shown to answer `asked`, which a draft answers before it is in here."""
+        is_here = any(item.item_id == asked.item_id for item in self._items)
+        return self.messages if is_here else [*self.messages, asked.message]
+
     def find(self, item_id: str) -> ContextItem | None:
         """Return the item of that id, or None."""
         return next((item for item in self._items if item.item_id == item_id), None)
 
-    def add(self, item_id: str, message: Message) -> None:
+    def add(self, item: ContextItem) -> None:
         """Put an item at the end."""
-        self._items.append(ContextItem(item_id, message))
+        self._items.append(item)
 
-    def insert(self, item_id: str, message: Message, after: str) -> bool:
+    def insert(self, item: ContextItem, after: str) -> bool:
         """Put an item behind another, or in front of all if `after` is `root`; False if it is unknown."""
         ids = ["root", *(item.item_id for item in self._items)]
         if after not in ids:
             return False
-        self._items.insert(ids.index(after), ContextItem(item_id, message))
+        self._items.insert(ids.index(after), item)
         return True
 
     def remove(self, item_id: str) -> bool:
@@ -62,7 +67,7 @@ class Context:
 
     def begin_reply(self, item_id: str) -> None:
         """Keep a place for a reply."""
-        self.add(item_id, Message(Role.ASSISTANT, ""))
+        self.add(ContextItem(item_id, Message(Role.ASSISTANT, "")))
 
     def heard(self, item_id: str, text: str) -> None:
         """Write what was heard of a reply; may be corrected by calling it again."""

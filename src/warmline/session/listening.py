@@ -19,6 +19,7 @@ from warmline.interfaces.channel import (
 )
 from warmline.interfaces.llm import Message, Role
 from warmline.interfaces.stt import Transcript
+from warmline.session.context import ContextItem
 from warmline.session.hearing import Heard, Hearing
 from warmline.session.replies import Replies
 from warmline.session.settings import Providers
@@ -226,14 +227,15 @@ class Listening:
         self._reply_wanted = False
         text = spoken.text
         self._stage.channel.send(UserTurn(spoken.item_id, text, spoken=True, duration_s=spoken.speech_s))
+        asked = ContextItem(spoken.item_id, Message(Role.USER, text, spoken.alternatives))
         if text:
-            self._stage.context.add(spoken.item_id, Message(Role.USER, text, spoken.alternatives))
+            self._stage.context.add(asked)
         if text and wanted:
             self._stage.move(FloorEvent.TURN_COMMITTED)
             use = self._recogniser.use_since(spoken.timeline.marks[Mark.SPEECH_STARTED] / 1_000_000)
             if use is not None:
                 spoken.timeline.used_line(use)
-            self._replies.begin(spoken.timeline, text)
+            self._replies.begin(spoken.timeline, asked)
         else:
             self._stage.move(FloorEvent.TURN_KEPT)
 

@@ -46,11 +46,18 @@ class SessionSettings:
     final_deadline_s: float = 2.0
     """How long a turn waits for the final transcript before it goes on with the partial one."""
 
-    retrieval_deadline_s: float = 1.5
-    """How long an answer waits for passages before it is made without them."""
+    retrieval_deadline_s: float = 0.15
+    """How long the answer to a spoken turn waits for passages before it is made without them; they
+    are looked up from the first words on."""
+
+    typed_retrieval_deadline_s: float = 1.5
+    """The same for a typed turn, which nothing was looked up for before."""
 
     playout_lead_s: float = 2.0
     """How much audio is sent ahead of its playing."""
+
+    held_audio_s: float = 10.0
+    """How much audio is made ahead of its sending, as in a draft that waits."""
 
     playout_timeout_s: float = 15.0
     """How long after its audio's length a reply waits for the report that it was played."""
