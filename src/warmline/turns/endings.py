@@ -35,7 +35,7 @@ _MARKS: Final = {
     Ending.SENTENCE: regex.compile(r"\p{Sentence_Terminal}$"),
     Ending.COMMA: regex.compile(r"[\p{Terminal_Punctuation}\p{Dash_Punctuation}]$"),
 }
-"""The first that matches counts: each kind is part of the ones after it."""
+"""The first that matches counts: dots end in a full stop, and a question mark ends a sentence."""
 
 _WORDS: Final = {
     "en": {
