@@ -9,7 +9,7 @@ from warmline.turns.sentences import split_sentences
 
 __all__ = ["ClauseSplitter"]
 
-_CLAUSE_END: Final = re.compile(r"[,;:–—](?=\s)")  # noqa: RUF001 - the dashes people write
+_CLAUSE_END: Final = re.compile(r"[,;:–—](?=\s)")
 _MIN_CLAUSE_CHARS: Final = 24
 """A shorter opening sounds clipped when it is spoken alone."""
 
