@@ -158,4 +158,5 @@ def test_a_conversation_goes_through_all_three_providers():
         assert turn["status"] == "completed"
         assert turn["heard_text"].startswith("Here is what I know.")
         assert sum(part["duration_us"] for part in turn["contributions"]) == turn["response_us"] > 0
-        assert [line["endpoint"] for line in turn["lines"]] == ["openai", "elevenlabs"]
+    used = [[line["endpoint"] for line in turn["lines"]] for turn in (spoken, written)]
+    assert used == [["deepgram", "openai", "elevenlabs"], ["openai", "elevenlabs"]]

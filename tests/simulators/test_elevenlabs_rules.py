@@ -52,6 +52,11 @@ def multi(running, simulator):
     )
 
 
+@pytest.fixture
+def sockets(single, multi):
+    return {"single": single, "multi": multi}
+
+
 async def refused(socket: RawSocket, error: str) -> str:
     """Expect an error and then the close code 1008; return what the error says."""
     message = (await socket.rest())[-1]
@@ -118,9 +123,9 @@ async def test_a_context_that_nobody_uses_is_dropped_and_the_socket_stays(multi,
 
 
 @pytest.mark.parametrize("kind", ["single", "multi"])
-async def test_a_socket_that_nobody_uses_is_closed(request, simulator, kind):
+async def test_a_socket_that_nobody_uses_is_closed(sockets, simulator, kind):
     simulator.script.idle_s = 0.3
-    async with request.getfixturevalue(kind)() as socket:
+    async with sockets[kind]() as socket:
         await socket.say(text=" ")
         assert "0.3 seconds" in await refused(socket, "input_timeout_exceeded")
 
@@ -193,8 +198,8 @@ async def test_every_character_has_a_time_that_never_runs_back(single, query):
     ],
 )
 @pytest.mark.parametrize("kind", ["single", "multi"])
-async def test_a_socket_that_cannot_be_had_is_closed_with_an_error(request, kind, change, error):
-    async with request.getfixturevalue(kind)(**change) as socket:
+async def test_a_socket_that_cannot_be_had_is_closed_with_an_error(sockets, kind, change, error):
+    async with sockets[kind](**change) as socket:
         await refused(socket, error)
 
 
@@ -211,8 +216,8 @@ async def test_a_socket_that_cannot_be_had_is_closed_with_an_error(request, kind
     ],
 )
 @pytest.mark.parametrize("kind", ["single", "multi"])
-async def test_a_message_that_fits_no_schema_closes_the_socket(request, kind, message):
-    async with request.getfixturevalue(kind)() as socket:
+async def test_a_message_that_fits_no_schema_closes_the_socket(sockets, kind, message):
+    async with sockets[kind]() as socket:
         await socket.say_text(message)
         await refused(socket, "invalid_input_message")
 

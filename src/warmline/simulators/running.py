@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import anyio
 import msgspec
 from aiohttp import web
 
@@ -34,6 +35,7 @@ SUFFIX: Final = "warmline.test"
 
 _IDLE_S: Final = 75.0
 """What a far end lets an HTTP connection be unused for; nginx's default, behind which many stand."""
+_HANDSHAKES_END_S: Final = 0.01
 
 _KINDS: Final[tuple[type[Simulator], ...]] = (
     OpenAiSimulator,
@@ -165,7 +167,7 @@ async def simulators_running(
             if idle_s is not None:
                 simulator.script.idle_s = idle_s
             await runner.setup()
-            held.push_async_callback(runner.cleanup)
+            held.push_async_callback(_stop, runner)
             context = authority.server_context("localhost", "127.0.0.1", f"{name}.{SUFFIX}", host)
             await web.TCPSite(runner, host, (ports or {}).get(name, 0), ssl_context=context).start()
             found[name] = int(runner.addresses[0][1])
@@ -175,3 +177,10 @@ async def simulators_running(
             network = await held.enter_async_context(Network(links, seed=seed))
             names = await held.enter_async_context(NameServer(SUFFIX, chosen.dns_ms))
         yield Running(simulators, found, chosen, authority.write(folder), network, names)
+
+
+async def _stop(runner: web.AppRunner) -> None:
+    await runner.cleanup()
+    # aiohttp knows of no connection whose handshake is not done; one that was given up ends by itself,
+    # if the loop is given the time to read that.
+    await anyio.sleep(_HANDSHAKES_END_S)
