@@ -15,7 +15,7 @@ from warmline.server.services.opened import lines_of
 from warmline.server.services.recognisers import open_recogniser
 from warmline.server.services.voices import open_voice
 from warmline.server.settings import Settings
-from warmline.session.settings import Providers, SessionSettings
+from warmline.session.settings import Endpointing, Providers, SessionSettings
 
 __all__ = ["RECOGNISER_NOTE", "open_providers", "session_settings"]
 
@@ -83,6 +83,7 @@ def session_settings(settings: Settings) -> SessionSettings:
             silence_ms=settings.turns.silence_ms,
             can_be_interrupted=settings.turns.interrupt,
         ),
+        endpointing=Endpointing(settings.turns.endpointing),
         stop_ms=settings.turns.stop_ms,
         final_deadline_s=settings.turns.final_deadline_ms / 1000,
         retrieval_deadline_s=settings.knowledge.retrieval_deadline_ms / 1000,

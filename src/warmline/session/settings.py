@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 
 from warmline.interfaces.channel import TurnSettings
@@ -11,7 +12,18 @@ from warmline.interfaces.stt import SpeechToText
 from warmline.interfaces.tts import TextToSpeech
 from warmline.interfaces.vad import VoiceActivityDetector
 
-__all__ = ["Providers", "SessionSettings"]
+__all__ = ["Endpointing", "Providers", "SessionSettings"]
+
+
+class Endpointing(enum.Enum):
+    """Who decides that the user's turn is over."""
+
+    SILENCE = "silence"
+    """Silence of `TurnSettings.silence_ms`."""
+
+    RECOGNISER = "recogniser"
+    """The recogniser, from the words and how they are spoken, while its stream `ends_turns`; silence
+    where it can't, where its line is down, and where nothing was understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,9 @@ class SessionSettings:
     """The operator's choices."""
 
     turns: TurnSettings = field(default_factory=TurnSettings)
+    endpointing: Endpointing = Endpointing.RECOGNISER
+    """Who decides that the user's turn is over, unless the client does."""
+
     stop_ms: int = 200
     """Silence after which speech counts as stopped, and the recogniser is asked for its final."""
 

@@ -12,7 +12,7 @@ import anyio
 from warmline.core.clock import Clock
 from warmline.core.line_use import LineUse
 from warmline.errors import ProviderError
-from warmline.interfaces.stt import OnTranscript, SpeechToText, SttStream
+from warmline.interfaces.stt import OnTranscript, OnTurnHint, SpeechToText, SttStream
 
 __all__ = ["SttLine"]
 
@@ -38,6 +38,7 @@ class SttLine:
         on_transcript: OnTranscript,
         on_trouble: Callable[[ProviderError], None],
         clock: Clock,
+        on_hint: OnTurnHint | None = None,
     ) -> None:
         """Prepare; nothing is opened until `run`.
 
@@ -46,8 +47,10 @@ class SttLine:
             on_transcript: Called for each transcript of any stream.
             on_trouble: Called when a line fails, or the first try to open one does.
             clock: The session's.
+            on_hint: Called for each hint of any stream; without it, no stream ends a turn by itself.
         """
         self._provider = provider
+        self._on_hint = on_hint
         self._on_transcript = on_transcript
         self._on_trouble = on_trouble
         self._clock = clock
@@ -118,7 +121,9 @@ class SttLine:
         while True:
             await anyio.sleep(_REOPEN_DELAYS_S[min(tries, len(_REOPEN_DELAYS_S) - 1)])
             try:
-                return await self._provider.open(self._on_transcript, self._on_failure, self._note)
+                return await self._provider.open(
+                    self._on_transcript, self._on_failure, self._note, on_hint=self._on_hint
+                )
             except ProviderError as error:
                 if tries == 0:
                     self._on_trouble(error)

@@ -38,6 +38,20 @@ class Script(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     transcript: str = ""
     """What every utterance is recognised as; empty: it is really recognised."""
 
+    eager_end_ms: float = 0.0
+    """Flux: silence after which a client that asked for it is told that the turn may be over; 0: the
+    silence that the client's own threshold stands for. Counted in slices of 32 ms, as all silence here;
+    `transcript_ms` is not added, and what really recognising takes is, unless `transcript` is set."""
+
+    end_of_turn_ms: float = 0.0
+    """Flux: silence after which the turn is over, likewise; never with a threshold of 1."""
+
+    eager_end_confidence: float = 0.0
+    """Flux: how sure it is then; the client's threshold if that is more."""
+
+    end_of_turn_confidence: float = 0.8
+    """Flux: how sure it is at the end; the client's threshold if that is more."""
+
     voices: tuple[str, ...] = ("21m00Tcm4TlvDq8ikWAM",)
     """The voices that exist."""
 

@@ -176,6 +176,9 @@ class Ear:
         """Audio that the recogniser gets when the detector has judged it, so that no beginning is lost."""
 
         self._judged_samples = 0
+        self._earlier_silence_samples = 0
+        """Of the silence that goes on: what there was of it before an utterance was finished."""
+
         self._judged = anyio.Event()
         self._is_open = False
         self.heard_s = 0.0
@@ -210,6 +213,7 @@ class Ear:
         if not self.is_in_utterance:
             return
         self.is_in_utterance = False
+        self._earlier_silence_samples += self._segmenter.silence_samples
         self._segmenter.reset()
         if self._recogniser is not None:
             self._recogniser.finish_utterance()
@@ -239,8 +243,10 @@ class Ear:
                 self._utterance += 1
                 if self._recogniser is not None:
                     self._recogniser.begin_utterance(self._utterance)
+            self._earlier_silence_samples = 0
             self._on_heard(Began(change.start_sample / PCM_16K.rate_hz))
-        silence_ms = self._segmenter.silence_samples * 1000 // PCM_16K.rate_hz if self._utterance else -1
+        silence_samples = self._earlier_silence_samples + self._segmenter.silence_samples
+        silence_ms = silence_samples * 1000 // PCM_16K.rate_hz if self._utterance else -1
         self._on_heard(Slice(self.heard_s, silence_ms))
 
     def _on_transcript(self, transcript: Transcript) -> None:

@@ -11,13 +11,20 @@ from typing import Final
 
 import anyio
 
-from warmline.core.formats import AudioFormat
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import LineUse, OnLine
 from warmline.errors import ProviderError, ProviderUnavailable
 from warmline.interfaces.clause_voice import ClauseVoice
 from warmline.interfaces.llm import LlmRequest
 from warmline.interfaces.retriever import Passage, Query
-from warmline.interfaces.stt import OnSttFailure, OnTranscript, Transcript
+from warmline.interfaces.stt import (
+    OnSttFailure,
+    OnTranscript,
+    OnTurnHint,
+    Transcript,
+    TurnHint,
+    TurnHintKind,
+)
 from warmline.interfaces.tts import SpeechChunk, SpokenWord
 from warmline.interfaces.vad import OnProbability
 
@@ -76,12 +83,33 @@ class Utterance:
     fails: bool = False
     """The line breaks in place of the final."""
 
+    eager_end_after_s: float = float("inf")
+    """Silence, in seconds of audio, after which it is hinted that the turn may be over; infinity for
+    never. Where speech goes on after it, it is hinted that the turn resumed."""
+
+    end_after_s: float = float("inf")
+    """Silence after which it is hinted that the turn is over; the final comes with it where the
+    recogniser `ends_turns`."""
+
+    confidence: float | None = None
+    """What both hints say of how sure they are."""
+
 
 class ScriptedRecogniser:
-    """Understands each utterance as the script says, a word for every 300 ms of its audio."""
+    """Understands each utterance as the script says, a word for every 300 ms of its speech.
 
-    def __init__(self, utterances: Sequence[Utterance | str] = ()) -> None:
+    Any sample but zero is speech. Hints are as exact as the audio's pieces, slices of 32 ms in a session.
+    """
+
+    def __init__(self, utterances: Sequence[Utterance | str] = (), *, ends_turns: bool = False) -> None:
+        """Prepare.
+
+        Args:
+            utterances: What is understood, one after another; a text for the defaults.
+            ends_turns: Whether an utterance is over when its script says that the turn is.
+        """
         self.script = [Utterance(u) if isinstance(u, str) else u for u in utterances]
+        self.ends_turns = ends_turns
         self.opened = 0
         self.closed = 0
         self.refusals = 0
@@ -91,7 +119,12 @@ class ScriptedRecogniser:
         """What is told of each line's connection; None for a recogniser without one."""
 
     async def open(
-        self, on_transcript: OnTranscript, on_failure: OnSttFailure, on_line: OnLine | None = None
+        self,
+        on_transcript: OnTranscript,
+        on_failure: OnSttFailure,
+        on_line: OnLine | None = None,
+        *,
+        on_hint: OnTurnHint | None = None,
     ) -> ScriptedRecogniserStream:
         """Return a line, or refuse."""
         if self.refusals:
@@ -100,40 +133,65 @@ class ScriptedRecogniser:
         self.opened += 1
         if on_line is not None and self.line_use is not None:
             on_line(self.line_use)
-        return ScriptedRecogniserStream(self, on_transcript, on_failure)
+        return ScriptedRecogniserStream(self, on_transcript, on_failure, on_hint)
 
 
 class ScriptedRecogniserStream:
-    """One session's line."""
+    """One session's line.
+
+    What changes here: the utterance in progress, how much speech and silence of it were heard, and
+    what was hinted since the last speech.
+    """
 
     def __init__(
-        self, provider: ScriptedRecogniser, on_transcript: OnTranscript, on_failure: OnSttFailure
+        self,
+        provider: ScriptedRecogniser,
+        on_transcript: OnTranscript,
+        on_failure: OnSttFailure,
+        on_hint: OnTurnHint | None = None,
     ) -> None:
+        self.ends_turns = provider.ends_turns and on_hint is not None
         self._provider = provider
         self._on_transcript = on_transcript
         self._on_failure = on_failure
+        self._on_hint = on_hint
         self._number = 0
         self._current: Utterance | None = None
-        self._heard_bytes = 0
-        self._words_told = 0
+        self._speech_bytes = self._silence_bytes = 0
+        self._text = ""
+        self._hinted: set[TurnHintKind] = set()
         self._timers: list[asyncio.TimerHandle] = []
 
     def push(self, pcm: bytes) -> None:
-        """Understand another word now and then."""
-        if self._current is None:
+        """Understand another word now and then, and say what the script says of the silence."""
+        spoken = self._current
+        if spoken is None:
             return
-        self._heard_bytes += len(pcm)
-        words = self._current.text.split()
-        known = min(self._heard_bytes // 9600, len(words))
-        if known > self._words_told:
-            self._words_told = known
-            self._on_transcript(Transcript(self._number, " ".join(words[:known]), is_final=False))
+        if not any(pcm):
+            self._silence_bytes += len(pcm)
+            silence_s = PCM_16K.duration_s(self._silence_bytes)
+            if silence_s >= spoken.eager_end_after_s and not self._hinted:
+                self._hint(TurnHintKind.EAGER_END, self._number, self._text, spoken.confidence)
+            if silence_s >= spoken.end_after_s and TurnHintKind.END not in self._hinted:
+                self._end(spoken)
+            return
+        self._speech_bytes += len(pcm)
+        self._silence_bytes = 0
+        words = spoken.text.split()
+        text = " ".join(words[: self._speech_bytes // 9600])
+        if text != self._text:
+            self._text = text
+            self._on_transcript(Transcript(self._number, text, is_final=False))
+        if self._hinted:
+            self._hint(TurnHintKind.RESUMED, self._number, self._text)
 
     def begin_utterance(self, utterance: int) -> None:
         """Take the script's next utterance."""
         self._number = utterance
         self._current = self._provider.script.pop(0) if self._provider.script else Utterance("")
-        self._heard_bytes = self._words_told = 0
+        self._speech_bytes = self._silence_bytes = 0
+        self._text = ""
+        self._hinted.clear()
 
     def finish_utterance(self) -> None:
         """Answer when the script says."""
@@ -150,6 +208,23 @@ class ScriptedRecogniserStream:
     def discard_utterance(self) -> None:
         """Drop it."""
         self._current = None
+
+    def _end(self, spoken: Utterance) -> None:
+        number, self._text = self._number, spoken.text
+        if self.ends_turns:
+            self._current = None
+        self._on_transcript(
+            Transcript(number, spoken.text, is_final=self.ends_turns, alternatives=spoken.alternatives)
+        )
+        self._hint(TurnHintKind.END, number, spoken.text, spoken.confidence)
+
+    def _hint(self, kind: TurnHintKind, number: int, text: str, confidence: float | None = None) -> None:
+        if kind is TurnHintKind.RESUMED:
+            self._hinted.clear()
+        elif number == self._number:
+            self._hinted.add(kind)
+        if self._on_hint is not None:
+            self._on_hint(TurnHint(kind, number, text, confidence))
 
     async def aclose(self) -> None:
         """Give the line back."""

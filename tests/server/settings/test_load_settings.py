@@ -168,8 +168,8 @@ rate_wpm = "fast"
         ("[[turns]]\nsilence_ms = 200", "line 1: turns is [{silence_ms = 200}]; it must be a table, [turns]"),
         ("[turns]\nport = 1", "line 2: turns.port is unknown; did you mean server.port?"),
         ("[turns]\nsilence-ms = 1", "line 2: turns.silence-ms is unknown; did you mean turns.silence_ms?"),
-        ("[turns.more]\nx = 1", "line 1: turns.more is unknown; [turns] has silence_ms, stop_ms, "
-         "speech_threshold, interrupt, final_deadline_ms"),
+        ("[turns.more]\nx = 1", "line 1: turns.more is unknown; [turns] has endpointing, silence_ms, "
+         "stop_ms, speech_threshold, interrupt, final_deadline_ms"),
         ("[zzz]", "line 1: [zzz] is unknown; the tables are [server], [limits], [turns], [playout], "
          "[knowledge], [agent], [voice], [recogniser], [providers], "
          "[openai], [anthropic], [elevenlabs], [deepgram], [lines], [log], [plugins.NAME]"),

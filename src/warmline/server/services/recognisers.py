@@ -122,7 +122,9 @@ async def _deepgram(settings: Settings, lines: Lines) -> Service[DeepgramRecogni
         url = socket_url(endpoint, path)
         return SocketEndpoint("deepgram", url, lines.dialler, policy, lines.clock, headers=headers)
 
-    recogniser = DeepgramRecogniser(sockets, lines.clock, is_flux=is_flux)
+    # With a threshold of 1 Flux ends no turn before its timeout.
+    ends_turns = is_flux and settings.turns.endpointing == "recogniser" and table.eot_threshold < 1
+    recogniser = DeepgramRecogniser(sockets, lines.clock, is_flux=is_flux, ends_turns=ends_turns)
     return Service(
         recogniser,
         "deepgram",

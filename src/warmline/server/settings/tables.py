@@ -111,8 +111,17 @@ class LimitsTable:
 class TurnsTable:
     """When the user's turn begins and ends. A client may change these for its own session."""
 
+    endpointing: Literal["recogniser", "silence"] = setting(
+        "recogniser",
+        "Who decides that the turn is over. `recogniser`: who listens, if that can tell from the words, as "
+        "Deepgram's Flux can, else silence. `silence`: silence alone, whoever listens.",
+    )
     silence_ms: int = setting(
-        500, "Silence after which the turn is over.", unit="ms", at_least=100, at_most=5_000
+        500,
+        "Silence after which the turn is over, where silence decides.",
+        unit="ms",
+        at_least=100,
+        at_most=5_000,
     )
     stop_ms: int = setting(
         200,
