@@ -81,6 +81,11 @@ class Playing:
         """How much sound there is, sent or not."""
         return self.playout.sent_s + self._pending_s
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is sound that is still to be sent, or to be sent again."""
+        return bool(self._pieces)
+
     def add(self, audio: bytes, audio_format: AudioFormat) -> None:
         """Take more sound; it is sent in this call if it is due."""
         self._format = audio_format

@@ -225,8 +225,8 @@ class Reply:
         if self.is_written:
             return self.text.strip()
         sent_s = self.playing.playout.sent_s
-        is_all = heard_s >= sent_s > 0
-        if is_all and Mark.TTS_DONE in self.timeline and sent_s >= self.playing.made_s:
+        is_all = heard_s >= sent_s > 0 and not self.playing.has_more
+        if is_all and Mark.TTS_DONE in self.timeline:
             return self.text.strip()
         words = [word for word in self._words if word.start_ms < sent_s * 1000]
         if not words:

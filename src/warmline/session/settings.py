@@ -11,6 +11,9 @@ from warmline.interfaces.retriever import Retriever
 from warmline.interfaces.stt import SpeechToText
 from warmline.interfaces.tts import TextToSpeech
 from warmline.interfaces.vad import VoiceActivityDetector
+from warmline.turns.acknowledgements import FloorPolicy
+from warmline.turns.drafting import DraftingPolicy
+from warmline.turns.fit import Fits, same_words
 
 __all__ = ["Endpointing", "Providers", "SessionSettings"]
 
@@ -54,6 +57,24 @@ class SessionSettings:
     turns: TurnSettings = field(default_factory=TurnSettings)
     endpointing: Endpointing = Endpointing.RECOGNISER
     """Who decides that the user's turn is over, unless the client does."""
+
+    longest_silence_ms: int = 3_000
+    """Silence after which the turn is over whatever a recogniser that ends turns by itself makes of it."""
+
+    language: str = "en"
+    """What is spoken, as ISO 639-1."""
+
+    drafting: DraftingPolicy | None = field(default_factory=DraftingPolicy)
+    """When an answer is begun before the turn is over; None for never."""
+
+    fits: Fits = same_words
+    """Whether a draft's words are still those of the turn that was committed."""
+
+    resumes_replies: bool = True
+    """Whether a reply goes on where it stopped if what stopped it was a cough or "mhm"."""
+
+    floor: FloorPolicy = field(default_factory=FloorPolicy)
+    """What takes the floor from a reply, if `resumes_replies`."""
 
     stop_ms: int = 200
     """Silence after which speech counts as stopped, and the recogniser is asked for its final."""

@@ -76,6 +76,11 @@ class SttLine:
             if stream_left is not None:
                 await self._close(stream_left)
 
+    @property
+    def ends_turns(self) -> bool:
+        """Whether the line there is now says by itself when a turn is over."""
+        return self._stream is not None and self._stream.ends_turns
+
     def use_since(self, began_s: float) -> LineUse | None:
         """Return how an utterance that began then got its connection; None if none is used.
 
