@@ -175,6 +175,7 @@ class Listening:
                 spoken = self._begin_turn(at_s)
                 self._stage.channel.send(SpeechStarted(spoken.item_id, audio_ms))
                 self._take_floor()
+                self._interruptions.weigh(spoken, self._hearing)
                 self._stage.start(self._watch_for_starvation, spoken)
             case _:
                 pass

@@ -164,7 +164,8 @@ class Session:
     def playout_truncated(self, item_id: str, played_ms: int) -> bool:
         """The reply whose item this is was stopped after so much was heard; False if unknown."""
         current = self._replies.current
-        if current is not None and current.item_id == item_id:
+        is_pause = self._replies.is_paused and self._stage.channel.reports_playout
+        if current is not None and current.item_id == item_id and not is_pause:
             self.cancel_reply()
         return self._replies.truncate(item_id, played_ms)
 
