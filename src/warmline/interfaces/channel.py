@@ -136,6 +136,9 @@ class ReplyResumed:
     from_ms: int
     """Milliseconds of the reply's sound; what the channel reports of it goes on counting from here."""
 
+    until_ms: int | None
+    """The length of the reply's sound if all of it is made: no other `ReplyAudioDone` follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:

@@ -15,7 +15,10 @@ from warmline.server.services.opened import lines_of
 from warmline.server.services.recognisers import open_recogniser
 from warmline.server.services.voices import open_voice
 from warmline.server.settings import Settings
+from warmline.server.settings.turn_tables import DraftsTable
 from warmline.session.settings import Endpointing, Providers, SessionSettings
+from warmline.turns.debounce import DebouncePolicy
+from warmline.turns.drafting import DraftingPolicy
 
 __all__ = ["RECOGNISER_NOTE", "open_providers", "session_settings"]
 
@@ -84,13 +87,34 @@ def session_settings(settings: Settings) -> SessionSettings:
             can_be_interrupted=settings.turns.interrupt,
         ),
         endpointing=Endpointing(settings.turns.endpointing),
+        longest_silence_ms=settings.turns.longest_silence_ms,
+        resumes_replies=settings.turns.resume,
+        drafting=_drafting(settings.drafts) if settings.drafts.enabled else None,
         stop_ms=settings.turns.stop_ms,
         final_deadline_s=settings.turns.final_deadline_ms / 1000,
         retrieval_deadline_s=settings.knowledge.retrieval_deadline_ms / 1000,
+        typed_retrieval_deadline_s=settings.knowledge.typed_retrieval_deadline_ms / 1000,
         playout_lead_s=settings.playout.lead_ms / 1000,
         playout_timeout_s=settings.playout.timeout_ms / 1000,
         session_s=settings.limits.session_s,
         instructions=settings.agent.instructions,
         greeting=settings.agent.greeting,
         farewell=settings.agent.farewell,
+    )
+
+
+def _drafting(drafts: DraftsTable) -> DraftingPolicy:
+    debounce = DebouncePolicy(
+        default_ms=drafts.debounce_ms,
+        step_ms=drafts.step_ms,
+        floor_ms=drafts.floor_ms,
+        ceiling_ms=drafts.ceiling_ms,
+        band=(drafts.cancelled_low, drafts.cancelled_high),
+        window=max(DebouncePolicy.window, drafts.least_samples),
+        min_samples=drafts.least_samples,
+    )
+    return DraftingPolicy(
+        debounce=debounce,
+        drafts_per_turn=drafts.per_turn,
+        wasted_tokens_per_minute=drafts.wasted_tokens_per_minute,
     )

@@ -145,7 +145,8 @@ class Replies:
         reply.note(NoteKind.FALSE_INTERRUPTION)
         from_ms = reply.resume()
         if Mark.AUDIO_SENT in reply.timeline:
-            self._stage.channel.send(ReplyResumed(reply.id, reply.item_id, from_ms))
+            until_ms = round(reply.playing.made_s * 1000) if reply.is_made else None
+            self._stage.channel.send(ReplyResumed(reply.id, reply.item_id, from_ms, until_ms))
         reply.let_out()
 
     def interrupt(self, status: TurnStatus) -> bool:

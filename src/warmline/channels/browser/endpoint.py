@@ -19,6 +19,7 @@ from warmline.interfaces.channel import (
     PartialTranscript,
     ReplyAudioDone,
     ReplyDone,
+    ReplyResumed,
     ReplyStarted,
     ReplyText,
     SessionEvent,
@@ -257,6 +258,11 @@ class BrowserChannel:
                 self._reply = _OpenReply(reply_id, item_id)
                 metadata, self._metadata = self._metadata, None
                 self._send(writer.response_started(reply_id, item_id, self._config.modality, metadata))
+            case ReplyResumed(reply_id=reply_id, item_id=item_id, from_ms=from_ms, until_ms=until_ms):
+                ids = {"response_id": reply_id, "item_id": item_id}
+                self._send([
+                    writer.event("warmline.reply.resumed", **ids, from_ms=from_ms, until_ms=until_ms)
+                ])
             case SourcesFound(reply_id=reply_id, passages=passages):
                 self._send([writer.sources(reply_id, passages)])
             case ReplyText(reply_id=reply_id, delta=delta):

@@ -28,9 +28,9 @@ from warmline.server.settings.tables import (
     RecogniserTable,
     ServerTable,
     Settings,
-    TurnsTable,
     VoiceTable,
 )
+from warmline.server.settings.turn_tables import DraftsTable, TurnsTable
 
 __all__ = [
     "CATALOGUE",
@@ -39,6 +39,7 @@ __all__ = [
     "AgentTable",
     "AnthropicTable",
     "DeepgramTable",
+    "DraftsTable",
     "ElevenLabsTable",
     "Kind",
     "KnowledgeTable",

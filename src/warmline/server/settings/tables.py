@@ -20,6 +20,7 @@ from warmline.server.settings.provider_tables import (
     ProvidersTable,
 )
 from warmline.server.settings.secret import Secret
+from warmline.server.settings.turn_tables import DraftsTable, TurnsTable
 
 __all__ = [
     "NOT_ABOVE",
@@ -33,7 +34,6 @@ __all__ = [
     "RecogniserTable",
     "ServerTable",
     "Settings",
-    "TurnsTable",
     "VoiceTable",
 ]
 
@@ -108,43 +108,6 @@ class LimitsTable:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnsTable:
-    """When the user's turn begins and ends. A client may change these for its own session."""
-
-    endpointing: Literal["recogniser", "silence"] = setting(
-        "recogniser",
-        "Who decides that the turn is over. `recogniser`: who listens, if that can tell from the words, as "
-        "Deepgram's Flux can, else silence. `silence`: silence alone, whoever listens.",
-    )
-    silence_ms: int = setting(
-        500,
-        "Silence after which the turn is over, where silence decides.",
-        unit="ms",
-        at_least=100,
-        at_most=5_000,
-    )
-    stop_ms: int = setting(
-        200,
-        "Silence after which speech counts as stopped, though the turn may go on; "
-        "at most `turns.silence_ms`.",
-        unit="ms",
-        at_least=50,
-        at_most=5_000,
-    )
-    speech_threshold: float = setting(
-        0.5, "Probability from which a slice of sound counts as speech.", at_least=0.05, at_most=0.95
-    )
-    interrupt: bool = setting(True, "Whether speech stops a reply.")
-    final_deadline_ms: int = setting(
-        2_000,
-        "How long to wait for the recogniser's final words before going on with its partial ones.",
-        unit="ms",
-        at_least=100,
-        at_most=30_000,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class PlayoutTable:
     """How audio is sent to be played."""
 
@@ -173,10 +136,18 @@ class KnowledgeTable:
     )
     passages: int = setting(4, "Most passages given to one answer.", unit="passages", at_least=1, at_most=20)
     retrieval_deadline_ms: int = setting(
-        1_500,
-        "How long an answer waits for its passages before it goes on without them.",
+        150,
+        "How long the answer to a spoken turn waits for its passages, which are looked up from the first "
+        "words on, before it goes on without them.",
         unit="ms",
-        at_least=50,
+        at_least=0,
+        at_most=30_000,
+    )
+    typed_retrieval_deadline_ms: int = setting(
+        1_500,
+        "The same for a typed turn, whose passages nobody could look up before.",
+        unit="ms",
+        at_least=0,
         at_most=30_000,
     )
 
@@ -243,6 +214,7 @@ class Settings:
     server: ServerTable = ServerTable()
     limits: LimitsTable = LimitsTable()
     turns: TurnsTable = TurnsTable()
+    drafts: DraftsTable = DraftsTable()
     playout: PlayoutTable = PlayoutTable()
     knowledge: KnowledgeTable = KnowledgeTable()
     agent: AgentTable = AgentTable()
@@ -261,6 +233,9 @@ class Settings:
 
 NOT_ABOVE: Final = (
     ("turns.stop_ms", "turns.silence_ms"),
+    ("drafts.floor_ms", "drafts.debounce_ms"),
+    ("drafts.debounce_ms", "drafts.ceiling_ms"),
+    ("drafts.cancelled_low", "drafts.cancelled_high"),
     ("recogniser.spare", "recogniser.processes"),
     ("lines.llm_warm", "lines.llm_connections"),
     ("lines.tts_warm", "lines.tts_connections"),
