@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 import anyio
 
 from warmline.interfaces.channel import TurnSettings
+from warmline.knowledge.index import OnProgress
 from warmline.providers.offline.voice_activity import OfflineVoiceActivity
 from warmline.server.services.knowledge import Knowledge
 from warmline.server.services.language_models import open_language_model
 from warmline.server.services.opened import lines_of
 from warmline.server.services.recognisers import open_recogniser
+from warmline.server.services.retrievers import open_retriever
 from warmline.server.services.voices import open_voice
 from warmline.server.settings import Settings
 from warmline.server.settings.turn_tables import DraftsTable
@@ -32,11 +34,18 @@ RECOGNISER_NOTE = (
 
 
 @asynccontextmanager
-async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncIterator[Providers]:
+async def open_providers(
+    settings: Settings, knowledge: Knowledge, on_progress: OnProgress | None = None
+) -> AsyncIterator[Providers]:
     """Start the providers; leaving stops their processes and closes their lines.
 
     Those on this machine are ready then. A service's lines are being opened; a key that is
     refused is a problem to be told, and no error.
+
+    Args:
+        settings: Which ones.
+        knowledge: What answers are drawn from.
+        on_progress: Told how far a service is with embedding the documents, on the event loop.
 
     Raises:
         ConfigError: a key is missing, or a plugin cannot be had.
@@ -45,6 +54,7 @@ async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncItera
     async with (
         OfflineVoiceActivity() as vad,
         lines_of(settings) as lines,
+        open_retriever(settings, knowledge, lines, on_progress) as retriever,
         open_recogniser(settings, knowledge, lines) as stt,
         open_language_model(settings, knowledge, lines) as llm,
         open_voice(settings, lines) as tts,
@@ -53,12 +63,14 @@ async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncItera
         yield Providers(
             vad=vad,
             stt=stt.provider,
-            retriever=knowledge.index,
+            retriever=retriever.provider,
             llm=llm.provider,
             tts=tts.provider,
             listens_by=stt.name,
             answers_by=llm.name,
             speaks_by=tts.name,
+            finds_by=retriever.name,
+            notes=(retriever.note,) if retriever.note else (),
             problems=problems,
             recogniser_note=RECOGNISER_NOTE if stt.is_offline else "",
         )

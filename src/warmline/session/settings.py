@@ -43,8 +43,14 @@ class Providers:
 
     answers_by: str = ""
     speaks_by: str = ""
+    finds_by: str = ""
+    """How passages are found, for people."""
+
     problems: tuple[str, ...] = ()
     """What is wrong with some of them, and what the operator should do."""
+
+    notes: tuple[str, ...] = ()
+    """What the operator should know that stops nothing."""
 
     recogniser_note: str = ""
     """What people should know of the recogniser's limits; empty if it has none worth telling."""

@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 _TRIES: Final = 3
 """On sockets, before HTTP: one may be at its end, and one may have forgotten the conversation."""
 
+_PREPARE_S: Final = 10.0
+"""How long preparing waits for a line: nobody waits for it."""
+
 _USED_UP: Final = frozenset({"websocket_connection_limit_reached", "websocket_stream_limit_reached"})
 """Codes that another socket helps against."""
 
@@ -36,7 +39,9 @@ _ASK_AGAIN: Final = _USED_UP | {"previous_response_not_found"}
 
 
 class OpenAiResponsesSocket:
-    """A `LanguageModel` that sends only what is new in a conversation. Use as an async context manager.
+    """A `LanguageModel` and `ConversationPreparer` that sends only what is new in a conversation.
+
+    Use as an async context manager.
 
     A conversation keeps its line from its first turn on, until it has been idle for a while or the
     line is near its end. A turn that can't be had over a socket before its first text is asked over HTTP.
@@ -124,11 +129,11 @@ class OpenAiResponsesSocket:
         finally:
             await self._leave(turn)
 
-    async def warm_up(self, request: LlmRequest) -> None:
+    async def prepare(self, request: LlmRequest) -> None:
         """Open the conversation's line and have the far end read the context; what fails is left to the turn.
 
         Args:
-            request: As the first turn will be, as far as it is known.
+            request: As the first turn's will be, as far as it is known.
         """
         try:
             begun = await self._begin(request, generate=False)
@@ -159,7 +164,8 @@ class OpenAiResponsesSocket:
 
     async def _ask(self, request: LlmRequest, on_line: OnLine | None, *, generate: bool) -> Turn | None:
         try:
-            line = await self._line(request.conversation_id)
+            wait_s = self._line_wait_s if generate else _PREPARE_S
+            line = await self._line(request.conversation_id, wait_s)
             use = line.use
             turn = line.begin(request, self._settings, generate=generate)
         except PoolError:
@@ -168,11 +174,11 @@ class OpenAiResponsesSocket:
             on_line(use)
         return turn
 
-    async def _line(self, conversation_id: str) -> ResponsesLine:
+    async def _line(self, conversation_id: str, wait_s: float) -> ResponsesLine:
         line = self._lines.get(conversation_id)
         if line is not None and line.is_good:
             return line
-        line = await ResponsesLine.lease(self._endpoint, self._clock, wait_s=self._line_wait_s)
+        line = await ResponsesLine.lease(self._endpoint, self._clock, wait_s=wait_s)
         before = self._lines.get(conversation_id)
         self._lines[conversation_id] = line
         if before is not None and not before.is_busy:

@@ -41,6 +41,9 @@ class Opened(Generic[ProviderT_co]):
     is_offline: bool = False
     """It runs on this machine."""
 
+    note: str = ""
+    """What people should know that stops nothing."""
+
 
 Check = Callable[[OnLine | None], Awaitable[None]]
 """Asks for what costs nothing; raises ProviderError."""

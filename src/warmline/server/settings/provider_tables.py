@@ -77,6 +77,19 @@ class OpenAiTable:
     max_tokens: int = setting(
         0, "Longest reply; 0 leaves it to the model.", unit="tokens", at_least=0, at_most=100_000
     )
+    embedding_model: str = setting(
+        "text-embedding-3-small",
+        'The model of meanings, where `knowledge.embedder` is `"openai"`.',
+        at_least=1,
+        at_most=200,
+    )
+    embedding_dimensions: int = setting(
+        0,
+        "How long its vectors should be; 0 leaves it to the model.",
+        unit="figures",
+        at_least=0,
+        at_most=16_384,
+    )
 
 
 @dataclass(frozen=True, slots=True)

