@@ -90,7 +90,7 @@ class Speaker:
                     if not isinstance(delta, str):
                         continue
                     self._mark(reply, Mark.LLM_FIRST_TEXT)
-                    for clause in splitter.push(delta):
+                    for clause in splitter.push(delta, self.clock.now_s()):
                         self._mark(reply, Mark.FIRST_CLAUSE)
                         await clauses.send(clause)
             self._mark(reply, Mark.LLM_DONE)
