@@ -37,7 +37,7 @@ class Answering:
         self._stage = stage
         self._providers = providers
         self._voice = providers.tts.open(stage.channel.output_format)
-        self._speaker = Speaker(self._voice)
+        self._speaker = Speaker(self._voice, stage.clock, None)
 
     async def aclose(self) -> None:
         """Give the voice back."""

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from warmline.core.clock import Clock
 from warmline.core.formats import AudioFormat
 from warmline.interfaces.channel import ReplyText
 from warmline.interfaces.llm import LlmPiece
 from warmline.interfaces.tts import Voice
+from warmline.session.cutting import Cutting
 from warmline.session.reply import Reply
 from warmline.timeline.marks import Mark
-from warmline.turns.clauses import ClauseSplitter
 
 __all__ = ["Speaker", "TextStream", "fixed_text"]
 
@@ -42,6 +43,9 @@ class Speaker:
     """How one session speaks; it keeps nothing between replies."""
 
     voice: Voice
+    clock: Clock
+    language: str | None
+    """What is spoken, as ISO 639-1; None to tell it from each reply's script."""
 
     async def write(self, reply: Reply, text: TextStream) -> None:
         """Send a reply's text as it comes, to a client that wants no audio.
@@ -73,18 +77,18 @@ class Speaker:
 
     async def _cut(self, reply: Reply, text: TextStream, clauses: MemoryObjectSendStream[str]) -> None:
         """Cut the text into clauses as it comes."""
-        splitter = ClauseSplitter()
+        cutting = Cutting(reply, clauses, self.clock, self.language)
         async with clauses:
-            async with text as pieces:
-                async for piece in pieces:
-                    if not isinstance(piece, str):
-                        continue
-                    self._take(reply, piece)
-                    for clause in splitter.push(piece):
-                        reply.mark(Mark.FIRST_CLAUSE)
-                        await clauses.send(clause)
-            reply.mark(Mark.LLM_DONE)
-            for clause in splitter.flush():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(cutting.watch)
+                async with text as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, str):
+                            self._take(reply, piece)
+                            await cutting.push(piece)
+                reply.mark(Mark.LLM_DONE)
+                rest = cutting.finish()
+            for clause in rest:
                 reply.mark(Mark.FIRST_CLAUSE)
                 await clauses.send(clause)
 
