@@ -1,5 +1,7 @@
 """Answers that are begun before the turn is over: when they are, what becomes of them, what they cost."""
 
+from typing import Any
+
 import pytest
 
 from tests.journeys.conversation import Stagehands, conversation
@@ -36,7 +38,7 @@ PASSAGE = Passage("We open at nine.", "Hours", "hours.md", 0.8)
 LONG = "We open at nine in the morning on every day of the week but Sunday. On Sundays we are closed."
 
 
-def hands_with(first_word_s: float, first_audio_s: float, **fields: object) -> Stagehands:
+def hands_with(first_word_s: float, first_audio_s: float, **fields: Any) -> Stagehands:
     """Return far ends with these delays."""
     return Stagehands(
         retriever=ScriptedRetriever([PASSAGE], delay_s=0.05),

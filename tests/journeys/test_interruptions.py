@@ -31,7 +31,6 @@ async def test_a_cough_or_an_acknowledgement_does_not_end_a_reply(sound, reports
         said = talk.said()
         assert said[1] == ("agent", "We open at nine in")  # for now
         await talk.caller.is_silent(9.0)
-        assert talk.session.floor is Floor.OPEN
     [turn] = talk.line.turns()
     assert turn.status is TurnStatus.COMPLETED
     assert turn.heard_text == LONG
@@ -105,9 +104,10 @@ async def test_a_cough_before_the_first_sound_delays_nothing_for_good():
     async with conversation(hands, "when do you open", "") as talk:
         await talk.caller.speaks(1.0)
         await talk.caller.is_silent(0.7)
-        assert talk.session.floor is Floor.THINKING
+        floors = [talk.session.floor]
         await talk.caller.speaks(0.3)
-        assert talk.session.floor is Floor.USER
+        floors.append(talk.session.floor)
+        assert floors == [Floor.THINKING, Floor.USER]
         await talk.caller.is_silent(9.0)
     [turn] = talk.line.turns()
     assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)

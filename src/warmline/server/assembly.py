@@ -122,7 +122,7 @@ def _drafting(drafts: DraftsTable) -> DraftingPolicy:
         floor_ms=drafts.floor_ms,
         ceiling_ms=drafts.ceiling_ms,
         band=(drafts.cancelled_low, drafts.cancelled_high),
-        window=max(DebouncePolicy.window, drafts.least_samples),
+        window=max(DebouncePolicy().window, drafts.least_samples),
         min_samples=drafts.least_samples,
     )
     return DraftingPolicy(

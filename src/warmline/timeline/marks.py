@@ -93,6 +93,7 @@ CAUSES: Final[Mapping[Mark, tuple[Mark, ...]]] = {
         Mark.TEXT_RECEIVED,
         Mark.REPLY_REQUESTED,
         Mark.DRAFT_BEGUN,
+        Mark.RETRIEVAL_DONE,
     ),
     Mark.LLM_FIRST_TEXT: (Mark.LLM_STARTED,),
     Mark.FIRST_CLAUSE: (Mark.LLM_FIRST_TEXT,),

@@ -206,7 +206,10 @@ class DeepgramTable:
         0.7, "Flux: how sure it has to be that a turn is over.", at_least=0.5, at_most=1
     )
     eager_eot_threshold: float = setting(
-        0.0, "Flux: how sure, to say so early; 0 for no early word.", at_least=0, at_most=0.9
+        0.4,
+        "Flux: how sure, to say so early, which begins an answer (`[drafts]`); 0 for no early word.",
+        at_least=0,
+        at_most=0.9,
     )
     eot_timeout_ms: int = setting(
         5_000, "Flux: silence that ends a turn in any case.", unit="ms", at_least=500, at_most=60_000

@@ -143,7 +143,7 @@ class KnowledgeTable:
     embedding_deadline_ms: int = setting(
         500,
         "How long a question may wait for the meaning that a service gives it; then words alone find its "
-        "passages. At most `knowledge.retrieval_deadline_ms`.",
+        "passages. At most `knowledge.typed_retrieval_deadline_ms`.",
         unit="ms",
         at_least=20,
         at_most=30_000,
@@ -161,7 +161,7 @@ class KnowledgeTable:
         1_500,
         "The same for a typed turn, whose passages nobody could look up before.",
         unit="ms",
-        at_least=0,
+        at_least=20,
         at_most=30_000,
     )
 
