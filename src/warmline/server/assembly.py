@@ -13,6 +13,7 @@ from warmline.server.services.knowledge import Knowledge
 from warmline.server.services.language_models import open_language_model
 from warmline.server.services.opened import lines_of
 from warmline.server.services.recognisers import open_recogniser
+from warmline.server.services.tools import open_tools
 from warmline.server.services.voices import open_voice
 from warmline.server.settings import Settings
 from warmline.session.settings import Providers, SessionSettings
@@ -36,12 +37,13 @@ async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncItera
     refused is a problem to be told, and no error.
 
     Raises:
-        ConfigError: a key is missing, or a plugin cannot be had.
+        ConfigError: a key is missing, or a plugin or a tool cannot be had.
         ProviderUnavailable: a process on this machine can't be started.
     """
     async with (
         OfflineVoiceActivity() as vad,
         lines_of(settings) as lines,
+        open_tools(settings, lines) as tools,
         open_recogniser(settings, knowledge, lines) as stt,
         open_language_model(settings, knowledge, lines) as llm,
         open_voice(settings, lines) as tts,
@@ -53,6 +55,7 @@ async def open_providers(settings: Settings, knowledge: Knowledge) -> AsyncItera
             retriever=knowledge.index,
             llm=llm.provider,
             tts=tts.provider,
+            tools=tools,
             listens_by=stt.name,
             answers_by=llm.name,
             speaks_by=tts.name,

@@ -28,6 +28,7 @@ from warmline.server.settings.tables import (
     RecogniserTable,
     ServerTable,
     Settings,
+    ToolsTable,
     TurnsTable,
     VoiceTable,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Settings",
     "Source",
     "SourceKind",
+    "ToolsTable",
     "TurnsTable",
     "Value",
     "VoiceTable",
