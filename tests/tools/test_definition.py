@@ -77,7 +77,7 @@ def test_the_model_is_told_the_docstring_and_the_types():
             },
             "meal": {"$ref": "#/$defs/Meal", "default": "dinner"},
             "seat": {
-                "anyOf": [{"enum": ["inside", "outside"]}, {"type": "null"}],
+                "anyOf": [{"enum": ["inside", "outside"], "type": "string"}, {"type": "null"}],
                 "description": "Where they would like to sit.",
             },
         },
@@ -91,7 +91,7 @@ def test_the_model_is_told_the_docstring_and_the_types():
                 "properties": {"name": {"type": "string"}, "age": {"type": "integer", "default": 30}},
                 "required": ["name"],
             },
-            "Meal": {"title": "Meal", "enum": ["dinner", "lunch"]},
+            "Meal": {"title": "Meal", "type": "string", "enum": ["dinner", "lunch"]},
         },
     }
 

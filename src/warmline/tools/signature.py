@@ -163,9 +163,24 @@ def _hint(tool: str, parameter: inspect.Parameter, hints: Mapping[str, object]) 
 def _schema(arguments: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the schema of the arguments, with those of the types in it under `$defs`."""
     _, types = msgspec.json.schema_components([arguments], ref_template="#/$defs/{name}")
+    for each in types.values():
+        _add_types(each)
     schema = types.pop(arguments.__name__)
     del schema["title"]
     return {**schema, "$defs": types} if types else schema
+
+
+def _add_types(schema: object) -> None:
+    """Say of what type a choice between texts is: some providers refuse one that does not say so."""
+    if isinstance(schema, list):
+        for each in schema:
+            _add_types(each)
+    elif isinstance(schema, dict):
+        choices = schema.get("enum")
+        if isinstance(choices, list) and all(isinstance(each, str) for each in choices):
+            schema.setdefault("type", "string")
+        for each in schema.values():
+            _add_types(each)
 
 
 def _describe(
