@@ -15,6 +15,7 @@ from warmline.server.services.language_models import open_language_model
 from warmline.server.services.opened import lines_of
 from warmline.server.services.recognisers import open_recogniser
 from warmline.server.services.retrievers import open_retriever
+from warmline.server.services.tools import open_tools
 from warmline.server.services.voices import open_voice
 from warmline.server.settings import Settings
 from warmline.server.settings.turn_tables import DraftsTable
@@ -48,13 +49,14 @@ async def open_providers(
         on_progress: Told how far a service is with embedding the documents, on the event loop.
 
     Raises:
-        ConfigError: a key is missing, or a plugin cannot be had.
+        ConfigError: a key is missing, or a plugin or a tool cannot be had.
         ProviderUnavailable: a process on this machine can't be started.
     """
     async with (
         OfflineVoiceActivity() as vad,
         lines_of(settings) as lines,
         open_retriever(settings, knowledge, lines, on_progress) as retriever,
+        open_tools(settings, lines) as tools,
         open_recogniser(settings, knowledge, lines) as stt,
         open_language_model(settings, knowledge, lines) as llm,
         open_voice(settings, lines) as tts,
@@ -66,6 +68,7 @@ async def open_providers(
             retriever=retriever.provider,
             llm=llm.provider,
             tts=tts.provider,
+            tools=tools,
             listens_by=stt.name,
             answers_by=llm.name,
             speaks_by=tts.name,

@@ -11,6 +11,7 @@ from warmline.interfaces.retriever import Retriever
 from warmline.interfaces.stt import SpeechToText
 from warmline.interfaces.tts import TextToSpeech
 from warmline.interfaces.vad import VoiceActivityDetector
+from warmline.tools.toolbox import Toolbox
 from warmline.turns.acknowledgements import FloorPolicy
 from warmline.turns.drafting import DraftingPolicy
 from warmline.turns.fit import Fits, same_words
@@ -38,6 +39,9 @@ class Providers:
     retriever: Retriever
     llm: LanguageModel
     tts: TextToSpeech
+    tools: Toolbox = field(default_factory=Toolbox)
+    """What the model may call."""
+
     listens_by: str = ""
     """Who listens, for people; the next two likewise."""
 

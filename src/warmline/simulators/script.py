@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-__all__ = ["Script"]
+__all__ = ["Script", "ScriptedCall"]
+
+
+class ScriptedCall(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A tool that the language model calls, where the request offers it."""
+
+    name: str
+    arguments: dict[str, Any] | str = {}
+    """A text is sent as it is, for arguments that are malformed."""
+
+    when: str = ""
+    """What the user has to have said, as a part of it in any case; empty: anything."""
+
+    say: str = ""
+    """What the model says before it calls."""
 
 
 class Script(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -24,7 +40,11 @@ class Script(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """From one token to the next: about 80 a second."""
 
     reply: str = ""
-    """What the language model answers; with `{question}` for what was asked. Empty: its own words."""
+    """What the language model answers; with `{question}` for what was asked, and `{result}` for what
+    tools answered. Empty: its own words."""
+
+    tool_calls: tuple[ScriptedCall, ...] = ()
+    """What it calls before it answers: all that fit, at once."""
 
     speech_ms: float = 75.0
     """From text to the first audio: ElevenLabs's figure for its flash models."""

@@ -15,7 +15,7 @@ from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import LineUse, OnLine
 from warmline.errors import ProviderError, ProviderUnavailable
 from warmline.interfaces.clause_voice import ClauseVoice
-from warmline.interfaces.llm import LlmRequest
+from warmline.interfaces.llm import LlmPiece, LlmRequest, ToolCall
 from warmline.interfaces.retriever import Passage, Query
 from warmline.interfaces.stt import (
     OnSttFailure,
@@ -253,13 +253,15 @@ class ScriptedRetriever:
 
 @dataclass
 class ScriptedModel:
-    """Answers with the script's texts in turn (the last again and again), a word at a time."""
+    """Answers with the script's replies in turn (the last again and again), a word or a call at a time."""
 
-    replies: Sequence[str] = ("It is open.",)
+    replies: Sequence[str | Sequence[LlmPiece]] = ("It is open.",)
+    """Texts, or texts and calls in their order. A request with answers to calls takes one as well."""
+
     first_word_s: float = 0.0
     word_s: float = 0.0
     error_after_words: int | None = None
-    """Break off after so many words."""
+    """Break off after so many words and calls."""
 
     requests: list[LlmRequest] = field(default_factory=list)
     cancelled: int = 0
@@ -268,17 +270,17 @@ class ScriptedModel:
     @asynccontextmanager
     async def stream(
         self, request: LlmRequest, on_line: OnLine | None = None
-    ) -> AsyncIterator[AsyncIterator[str]]:
+    ) -> AsyncIterator[AsyncIterator[LlmPiece]]:
         """Note the request and answer; no connection is used."""
         del on_line
-        text = self.replies[min(len(self.requests), len(self.replies) - 1)]
+        reply = self.replies[min(len(self.requests), len(self.replies) - 1)]
         self.requests.append(request)
         is_complete = False
 
-        async def words() -> AsyncIterator[str]:
+        async def words() -> AsyncIterator[LlmPiece]:
             nonlocal is_complete
             await anyio.sleep(self.first_word_s)
-            for index, word in enumerate(re.findall(r"\S+\s*", text)):
+            for index, word in enumerate(_words(reply)):
                 if index == self.error_after_words:
                     raise ProviderUnavailable("the stream was cut", provider="scripted", phase="stream")
                 if index:
@@ -291,6 +293,13 @@ class ScriptedModel:
             yield stream
         finally:
             self.cancelled += not is_complete
+
+
+def _words(reply: str | Sequence[LlmPiece]) -> list[LlmPiece]:
+    words: list[LlmPiece] = []
+    for piece in [reply] if isinstance(reply, str) else reply:
+        words += [piece] if isinstance(piece, ToolCall) else re.findall(r"\S+\s*", piece)
+    return words
 
 
 @dataclass

@@ -44,7 +44,7 @@ class OpenAiResponsesSocket:
     Use as an async context manager.
 
     A conversation keeps its line from its first turn on, until it has been idle for a while or the
-    line is near its end. A turn that can't be had over a socket before its first text is asked over HTTP.
+    line is near its end. A turn that can't be had over a socket before it says anything is asked over HTTP.
 
     What changes here: `_lines`, by conversation, between turns and when idle ones are looked for.
     """
@@ -109,7 +109,7 @@ class OpenAiResponsesSocket:
     async def stream(
         self, request: LlmRequest, on_line: OnLine | None = None
     ) -> AsyncIterator[AsyncIterator[LlmPiece]]:
-        """Return the reply's text as it comes; entering returns when its beginning is there.
+        """Return the reply's text and calls as they come; entering returns when its beginning is there.
 
         A request without a conversation's id is asked over HTTP.
 
@@ -119,13 +119,13 @@ class OpenAiResponsesSocket:
         """
         begun = await self._begin(request, on_line)
         if begun is None:
-            async with self._http.stream(request, on_line) as text:
-                yield text
+            async with self._http.stream(request, on_line) as pieces:
+                yield pieces
             return
         turn, first = begun
         try:
-            async with aclosing(self._text(turn, first)) as text:
-                yield text
+            async with aclosing(self._pieces(turn, first)) as pieces:
+                yield pieces
         finally:
             await self._leave(turn)
 
@@ -144,15 +144,15 @@ class OpenAiResponsesSocket:
 
     async def _begin(
         self, request: LlmRequest, on_line: OnLine | None = None, *, generate: bool = True
-    ) -> tuple[Turn, str] | None:
-        """Return a turn and its first text, or its end; None where HTTP is to be asked."""
+    ) -> tuple[Turn, list[LlmPiece]] | None:
+        """Return a turn and what it says first, or its end; None where HTTP is to be asked."""
         for _ in range(_TRIES if request.conversation_id else 0):
             turn = await self._ask(request, on_line, generate=generate)
             if turn is None:
                 return None
             first = None
             try:
-                first = await self._first_text(turn)
+                first = await self._first_pieces(turn)
             finally:
                 if first is None:
                     await self._leave(turn)
@@ -185,12 +185,12 @@ class OpenAiResponsesSocket:
             await before.aclose()
         return line
 
-    async def _first_text(self, turn: Turn) -> str | None:
-        """Return it, or nothing at the end of an answer without any; None where this turn gives none."""
+    async def _first_pieces(self, turn: Turn) -> list[LlmPiece] | None:
+        """Return them, or none at the end of an answer without any; None where this turn gives nothing."""
         try:
-            text = await turn.next_text(self._first_event_s)
-            while text == "":
-                text = await turn.next_text(self._silence_s)
+            pieces = await turn.next_pieces(self._first_event_s)
+            while pieces == []:
+                pieces = await turn.next_pieces(self._silence_s)
         except NoAnswer as error:
             turn.line.is_retired = True
             if turn.stream.response_id:
@@ -205,17 +205,17 @@ class OpenAiResponsesSocket:
             if isinstance(error, ProviderRejected) and code not in _ASK_AGAIN:
                 raise
         else:
-            return text or ""
+            return pieces or []
         return None
 
-    async def _text(self, turn: Turn, first: str) -> AsyncGenerator[str, None]:
+    async def _pieces(self, turn: Turn, first: list[LlmPiece]) -> AsyncGenerator[LlmPiece, None]:
         model = self._settings.model
-        text: str | None = first
+        pieces: list[LlmPiece] | None = first
         try:
-            while text is not None:
-                if text:
-                    yield text
-                text = await turn.next_text(self._silence_s)
+            while pieces is not None:
+                for piece in pieces:
+                    yield piece
+                pieces = await turn.next_pieces(self._silence_s)
         except PoolError as error:
             turn.line.is_retired = True
             raise pool_failure(error, model=model, phase="stream") from error

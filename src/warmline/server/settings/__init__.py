@@ -28,6 +28,7 @@ from warmline.server.settings.tables import (
     RecogniserTable,
     ServerTable,
     Settings,
+    ToolsTable,
     VoiceTable,
 )
 from warmline.server.settings.turn_tables import DraftsTable, TurnsTable
@@ -55,6 +56,7 @@ __all__ = [
     "Settings",
     "Source",
     "SourceKind",
+    "ToolsTable",
     "TurnsTable",
     "Value",
     "VoiceTable",

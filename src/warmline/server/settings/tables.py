@@ -34,11 +34,12 @@ __all__ = [
     "RecogniserTable",
     "ServerTable",
     "Settings",
+    "ToolsTable",
     "VoiceTable",
 ]
 
 PLUGINS: Final = "plugins"
-"""Tables of providers that other packages bring are written `[plugins.NAME]`."""
+"""Tables of what other packages bring are written `[plugins.NAME]`."""
 
 REFERENCE: Final = "env:"
 """Before the name of the environment variable that holds a plugin's secret."""
@@ -179,6 +180,33 @@ class AgentTable:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolsTable:
+    """What a language model may do besides answering. With none of them, none is told of tools."""
+
+    builtin: tuple[str, ...] = setting(
+        ("end_call",),
+        "Tools that warmline brings; `transfer_call` and `send_dtmf` are offered where a channel can do it.",
+        pattern="end_call|transfer_call|send_dtmf|search_knowledge",
+        phrase='these names: "end_call", "transfer_call", "send_dtmf", "search_knowledge"',
+    )
+    transfer_to: tuple[str, ...] = setting(
+        (),
+        "The only numbers that `transfer_call` may dial. Say in `agent.instructions` who is behind each.",
+        pattern=r"\+[1-9][0-9]{6,14}",
+        phrase='telephone numbers in international form, such as "+442071838750"',
+    )
+    modules: tuple[str, ...] = setting(
+        (),
+        "Python modules with tools of your own; the working directory is searched for them as well.",
+        pattern=r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*",
+        phrase='names of modules as `import` takes them, such as "my_package.my_tools"',
+    )
+    plugins: tuple[str, ...] = setting(
+        (), "Installed packages of tools, by the names that they are installed under; told `[plugins.NAME]`."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceTable:
     """How the built-in voice sounds."""
 
@@ -232,6 +260,7 @@ class Settings:
     playout: PlayoutTable = PlayoutTable()
     knowledge: KnowledgeTable = KnowledgeTable()
     agent: AgentTable = AgentTable()
+    tools: ToolsTable = ToolsTable()
     voice: VoiceTable = VoiceTable()
     recogniser: RecogniserTable = RecogniserTable()
     providers: ProvidersTable = ProvidersTable()
@@ -242,7 +271,7 @@ class Settings:
     lines: LinesTable = LinesTable()
     log: LogTable = LogTable()
     plugins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """`[plugins.NAME]`: what a provider of another package is told, as it was written, by its name."""
+    """`[plugins.NAME]`: what another package's provider or tools are told, as written, by its name."""
 
 
 NOT_ABOVE: Final = (
