@@ -10,13 +10,16 @@ from typing import Generic, TypeVar
 import anyio
 
 from warmline.core.clock import Clock
-from warmline.errors import ProviderError
+from warmline.errors import ProviderError, leaves
 from warmline.failover.legs import Leg
 
-__all__ = ["Attempt"]
+__all__ = ["Attempt", "Source"]
 
 ProviderT = TypeVar("ProviderT")
 PieceT = TypeVar("PieceT")
+
+Source = Callable[[], AbstractAsyncContextManager[AsyncIterator[PieceT]]]
+"""Returns a provider's stream, not entered yet; called once."""
 
 
 class Attempt(Generic[ProviderT, PieceT]):
@@ -28,7 +31,7 @@ class Attempt(Generic[ProviderT, PieceT]):
     def __init__(
         self,
         leg: Leg[ProviderT],
-        stream: AbstractAsyncContextManager[AsyncIterator[PieceT]],
+        source: Source[PieceT],
         clock: Clock,
         *,
         ahead: int,
@@ -40,7 +43,7 @@ class Attempt(Generic[ProviderT, PieceT]):
 
         Args:
             leg: Whose it is.
-            stream: What to enter and read.
+            source: What gives the stream to read.
             clock: The session's.
             ahead: How many pieces are read before the stream is made to wait.
             is_wanted: Says of a piece whether it is one; others are dropped.
@@ -48,6 +51,7 @@ class Attempt(Generic[ProviderT, PieceT]):
             on_change: Called after each piece, and at the end.
         """
         self.leg = leg
+        self.source = source
         self.began_at_s = clock.now_s()
         self.quiet_since_s = self.began_at_s
         """When the last piece came, or there was room for the next one."""
@@ -67,7 +71,6 @@ class Attempt(Generic[ProviderT, PieceT]):
         self.longest_quiet_s = 0.0
         """Of what was waited for after the first piece."""
 
-        self._stream = stream
         self._clock = clock
         self._ahead = ahead
         self._is_wanted = is_wanted
@@ -91,13 +94,14 @@ class Attempt(Generic[ProviderT, PieceT]):
         """Read until the end, a failure, or `cancel`."""
         try:
             with self._scope:
-                async with self._stream as pieces:
+                async with self.source() as pieces:
                     async for piece in pieces:
                         if self._is_wanted(piece):
                             await self._put(piece)
                 self.is_over = True
-        except ProviderError as problem:
-            self.problem = problem
+        # A provider that reads in a task group raises a group.
+        except* ProviderError as problems:
+            self.problem = next(leaves(problems))
         finally:
             self._on_change()
 

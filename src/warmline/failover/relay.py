@@ -7,11 +7,9 @@ is asked for again; should a leader that was only late come back first, it goes 
 
 from __future__ import annotations
 
-import enum
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import aclosing, asynccontextmanager
 from typing import ClassVar, Final, Generic, TypeVar
 
 import anyio
@@ -20,7 +18,8 @@ from anyio.abc import TaskGroup
 from warmline.core.clock import Clock
 from warmline.core.setback import OnSetback, ProviderRole, Remedy, Setback, SetbackKind
 from warmline.errors import ProviderError, ProviderRejected, ProviderUnavailable
-from warmline.failover.attempts import Attempt
+from warmline.failover.attempts import Attempt, Source
+from warmline.failover.gap import Gap, Step, next_step
 from warmline.failover.health import LegEvent, next_leg
 from warmline.failover.legs import FailoverState, Leg
 from warmline.failover.patience import Wait, deadline_s
@@ -36,26 +35,6 @@ _GRACE_S: Final = 0.002
 
 _MOST_ATTEMPTS: Final = 8
 """For one piece of work, however far each attempt gets."""
-
-
-class _Step(enum.Enum):
-    """What is done when nothing comes."""
-
-    HEDGE = "hedge"
-    ASK = "ask"
-    GIVE_UP = "give up"
-
-
-@dataclass(slots=True)
-class _Gap:
-    """A stretch in which nothing comes, and how it was tried to be filled."""
-
-    asked: list[str] = field(default_factory=list)
-    refused: frozenset[str] = frozenset()
-    next_at_s: float | None = None
-    """When the next attempt is due, once one was late."""
-
-    is_hedged: bool = False
 
 
 class Relay(ABC, Generic[ProviderT, PieceT]):
@@ -97,15 +76,13 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         self._attempts: list[Attempt[ProviderT, PieceT]] = []
         self._count = 0
         self._patience_s: dict[tuple[str, Wait], float] = {}
-        self._gap = _Gap()
+        self._gap = Gap()
         self._changed = anyio.Event()
         self._tasks: TaskGroup | None = None
 
     @abstractmethod
-    def open(
-        self, leg: Leg[ProviderT], *, is_again: bool
-    ) -> AbstractAsyncContextManager[AsyncIterator[PieceT]]:
-        """Return a stream of the rest of the work, not entered yet.
+    def source(self, leg: Leg[ProviderT], *, is_again: bool) -> Source[PieceT]:
+        """Return what gives the rest of the work.
 
         Args:
             leg: Who does it.
@@ -132,6 +109,9 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
 
     def leads(self, attempt: Attempt[ProviderT, PieceT]) -> None:
         """Learn that an attempt is about to lead that did not before."""
+
+    def lost(self, attempt: Attempt[ProviderT, PieceT]) -> None:
+        """Learn that an attempt failed, or did not give in time what it owed."""
 
     async def until_begun(self) -> None:
         """Return when a leg can be expected to give something."""
@@ -186,14 +166,16 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
                 if problem is not None:
                     self._failed(attempt, problem)
             due = self._due()
-            if not await self._change_by(None if due is None else due[0]) and due is not None:
-                self._late(due[1])
+            if not await self._change_by(None if due is None else due[0]):
+                due = self._due()  # Something may be owed no more, of which nobody told.
+                if due is not None and due[0] <= self.clock.now_s() + _GRACE_S:
+                    self._late(due[1])
 
     def stop(self) -> None:
         """Have every attempt stop; returns at once."""
         self._measure(self.leader)
         for attempt in self._attempts:
-            attempt.cancel()
+            self._drop(attempt)
 
     def changed(self) -> None:
         """Look again: something has changed that the next step depends on."""
@@ -205,7 +187,7 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         leg = self._legs[name]
         attempt = Attempt(
             leg,
-            self.open(leg, is_again=name in self._gap.asked),
+            self.source(leg, is_again=name in self._gap.asked),
             self.clock,
             ahead=self.ahead,
             is_wanted=self.is_piece,
@@ -252,12 +234,14 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
                 self._drop(other)
         if len(self._attempts) > 1 or self._gap.asked != [attempt.leg.name]:
             self._attempts = [attempt]
-            self._gap = _Gap([attempt.leg.name])
+            self._gap = Gap([attempt.leg.name])
 
     def _drop(self, attempt: Attempt[ProviderT, PieceT]) -> None:
-        owed_s = self.owed_since_s(attempt)
-        if attempt.is_late and not attempt.has_begun and owed_s is not None:
-            self.state.times.add(attempt.leg.name, self.first_wait, self.clock.now_s() - owed_s)
+        if attempt.is_late:
+            self.lost(attempt)
+            owed_s = self.owed_since_s(attempt)
+            if not attempt.has_begun and owed_s is not None:
+                self.state.times.add(attempt.leg.name, self.first_wait, self.clock.now_s() - owed_s)
         attempt.cancel()
 
     def _measure(self, attempt: Attempt[ProviderT, PieceT] | None) -> None:
@@ -269,24 +253,21 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
             quiet_s = max(quiet_s, self.clock.now_s() - owed_s)
         self.state.times.add(attempt.leg.name, self.stall_wait, quiet_s)
 
-    def _due(self) -> tuple[float, _Step] | None:
+    def _due(self) -> tuple[float, Step] | None:
         """Return when what has to be done if nothing comes; None if nothing is owed."""
         owed_s = self._owed_s()
         if owed_s is None:
             return None
-        steps = [(owed_s + self.give_up_s(), _Step.GIVE_UP)]
-        if self._next_leg() is not None:
-            newest = self._attempts[-1]
-            if self._gap.next_at_s is not None:
-                steps.append((self._gap.next_at_s, _Step.ASK))
-            else:
-                wait = self.stall_wait if newest.has_begun else self.first_wait
-                steps.append((owed_s + self.patience_s(newest.leg.name, wait), _Step.ASK))
-            if self.leader is None and not self._gap.is_hedged:
-                hedge_s = self.hedge_s(newest.leg.name)
-                if hedge_s is not None:
-                    steps.append((owed_s + hedge_s, _Step.HEDGE))
-        return min(steps, key=lambda step: step[0])
+        newest = self._attempts[-1]
+        wait = self.stall_wait if newest.has_begun else self.first_wait
+        return next_step(
+            self._gap,
+            owed_s,
+            patience_s=self.patience_s(newest.leg.name, wait),
+            give_up_s=self.give_up_s(),
+            hedge_s=self.hedge_s(newest.leg.name) if self.leader is None else None,
+            is_anybody_left=self._next_leg() is not None,
+        )
 
     def _owed_s(self) -> float | None:
         """Return since when something is owed; None while anybody owes nothing, and may just go on."""
@@ -302,21 +283,21 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
             return True
         return False
 
-    def _late(self, step: _Step) -> None:
+    def _late(self, step: Step) -> None:
         newest = self._attempts[-1]
         owed_s = self.owed_since_s(newest)
         now_s = self.clock.now_s()
         lost_s = now_s - (newest.began_at_s if owed_s is None else owed_s)
         kind = SetbackKind.STALLED if newest.has_begun else SetbackKind.LATE
         name = self._next_leg()
-        if step is _Step.GIVE_UP or name is None:
+        if step is Step.GIVE_UP or name is None:
             self._tell(newest.leg.name, kind, Remedy.NONE, "", lost_s)
             raise ProviderUnavailable(
                 f"nobody gave anything for {self.give_up_s():g} s; asked: {', '.join(self._gap.asked)}",
                 provider=newest.leg.name,
                 phase="stream" if self.leader is not None else "first_result",
             )
-        if step is _Step.HEDGE:
+        if step is Step.HEDGE:
             self._gap.is_hedged = True
             if self.state.hedges.may_hedge(self.state.settings.hedge.share):
                 self._begin(name)
@@ -340,6 +321,7 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         """
         is_newest = attempt is self._attempts[-1]
         self._attempts.remove(attempt)
+        self.lost(attempt)
         leg = attempt.leg.name
         lost_s = self.clock.now_s() - attempt.quiet_since_s
         kind = SetbackKind.CUT if attempt.has_begun else SetbackKind.UNAVAILABLE
@@ -373,14 +355,14 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         try:
             await self.until_begun()
             with anyio.move_on_after(self.state.settings.bounds[self.first_wait].ceiling_s) as timer:
-                async with self.open(leg, is_again=True) as pieces:
+                async with self.source(leg, is_again=True)() as pieces:
                     async for piece in pieces:
                         if self.is_piece(piece):
                             event = LegEvent.PROBE_SUCCEEDED
                             break
             if timer.cancelled_caught:
                 event = LegEvent.PROBE_FAILED
-        except ProviderError:
+        except* ProviderError:
             event = LegEvent.PROBE_FAILED
         finally:
             self._note(leg.name, event)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from warmline.core.clock import Clock
 from warmline.core.line_use import OnLine
 from warmline.core.setback import OnSetback, ProviderRole
 from warmline.errors import ProviderError
-from warmline.failover.attempts import Attempt
+from warmline.failover.attempts import Attempt, Source
 from warmline.failover.continuing import Seam, WholeWords, continuation
 from warmline.failover.legs import FailoverState, Leg
 from warmline.failover.patience import FEW, Wait, percentile_s
@@ -104,17 +105,15 @@ class _Answer(Relay[LanguageModel, LlmPiece]):
         if text := self._flushed():
             yield text
 
-    def open(
-        self, leg: Leg[LanguageModel], *, is_again: bool
-    ) -> AbstractAsyncContextManager[AsyncIterator[LlmPiece]]:
-        """Return the leg's answer, or the rest of it."""
+    def source(self, leg: Leg[LanguageModel], *, is_again: bool) -> Source[LlmPiece]:
+        """Return what gives the leg's answer, or the rest of it."""
         request = self._request
         if self._said.strip():
             request = continuation(request, self._said)
         elif is_again:
             # A line that is kept for the conversation is the one that failed.
             request = replace(request, conversation_id="")
-        return leg.provider.stream(request, self._on_line)
+        return partial(leg.provider.stream, request, self._on_line)
 
     def owed_since_s(self, attempt: Attempt[LanguageModel, LlmPiece]) -> float | None:
         """Return since when nothing came."""
