@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 import anyio
 
 from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import LineUse, OnLine
-from warmline.errors import ProviderError, ProviderUnavailable
+from warmline.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from warmline.interfaces.clause_voice import ClauseVoice
 from warmline.interfaces.llm import LlmPiece, LlmRequest, ToolCall
 from warmline.interfaces.retriever import Passage, Query
@@ -30,6 +31,7 @@ from warmline.interfaces.vad import OnProbability
 
 __all__ = [
     "ScriptedDetector",
+    "ScriptedFault",
     "ScriptedModel",
     "ScriptedRecogniser",
     "ScriptedRetriever",
@@ -38,6 +40,52 @@ __all__ = [
 ]
 
 _SLICE_BYTES: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedFault:
+    """What goes wrong at a far end, and with which of its requests."""
+
+    kind: Literal["mute", "stall", "cut", "unavailable", "refuse"]
+    """`mute`: nothing comes at all; `stall`: nothing more comes; `cut`: it breaks off; `unavailable` and
+    `refuse`: it says so instead of anything."""
+
+    after: int = 0
+    """Pieces that come before a `stall` or a `cut`: words of a model or a recogniser, chunks of a voice."""
+
+    times: float = 1
+    """How many requests it meets; infinity for all of them."""
+
+    skip: int = 0
+    """Requests before those, which it does not meet."""
+
+    for_s: float = math.inf
+    """How long a `mute` or a `stall` lasts."""
+
+    async def meet(self, pieces: int) -> None:
+        """Go wrong if so many pieces have come and it is time for it."""
+        if pieces != (self.after if self.kind in ("stall", "cut") else 0):
+            return
+        match self.kind:
+            case "mute" | "stall":
+                await anyio.sleep(self.for_s)
+            case "cut":
+                raise ProviderUnavailable("the stream was cut", provider="scripted", phase="stream")
+            case "unavailable":
+                raise ProviderUnavailable("it is overloaded", provider="scripted", phase="first_result")
+            case "refuse":
+                raise ProviderRejected("the key is wrong", provider="scripted", phase="first_result")
+
+
+def _take(faults: list[ScriptedFault]) -> ScriptedFault | None:
+    """Return the fault that meets a request; the oldest goes first."""
+    for index, fault in enumerate(faults):
+        if fault.skip:
+            faults[index] = replace(fault, skip=fault.skip - 1)
+            continue
+        faults[index : index + 1] = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+        return fault
+    return None
 
 
 class ScriptedDetector:
@@ -263,6 +311,7 @@ class ScriptedModel:
     error_after_words: int | None = None
     """Break off after so many words and calls."""
 
+    faults: list[ScriptedFault] = field(default_factory=list)
     requests: list[LlmRequest] = field(default_factory=list)
     cancelled: int = 0
     """Streams left before their end."""
@@ -274,18 +323,24 @@ class ScriptedModel:
         """Note the request and answer; no connection is used."""
         del on_line
         reply = self.replies[min(len(self.requests), len(self.replies) - 1)]
+        fault = _take(self.faults)
         self.requests.append(request)
         is_complete = False
 
         async def words() -> AsyncIterator[LlmPiece]:
             nonlocal is_complete
             await anyio.sleep(self.first_word_s)
-            for index, word in enumerate(_words(reply)):
+            said = _words(reply)
+            for index, word in enumerate(said):
                 if index == self.error_after_words:
                     raise ProviderUnavailable("the stream was cut", provider="scripted", phase="stream")
                 if index:
                     await anyio.sleep(self.word_s)
+                if fault is not None:
+                    await fault.meet(index)
                 yield word
+            if fault is not None and said:
+                await fault.meet(len(said))
             is_complete = True
 
         stream = words()
@@ -313,6 +368,9 @@ class ScriptedVoice:
     """Between chunks; below 0.1 it is faster than real time."""
 
     error: ProviderError | None = None
+    faults: list[ScriptedFault] = field(default_factory=list)
+    """Each clause is a request."""
+
     spoken: list[str] = field(default_factory=list)
     cancelled: int = 0
 
@@ -327,6 +385,7 @@ class ScriptedVoice:
     ) -> AsyncIterator[AsyncIterator[SpeechChunk]]:
         """Note the text and speak it."""
         self.spoken.append(text)
+        fault = _take(self.faults)
         is_complete = False
 
         async def chunks() -> AsyncIterator[SpeechChunk]:
@@ -335,12 +394,17 @@ class ScriptedVoice:
             if self.error:
                 raise self.error
             audio = b"\x01" * audio_format.size_bytes(0.1)
-            for index, match in enumerate(re.finditer(r"\S+", text)):
+            spoken = list(re.finditer(r"\S+", text))
+            for index, match in enumerate(spoken):
                 for third in range(3):
                     if index or third:
                         await anyio.sleep(self.chunk_s)
+                    if fault is not None:
+                        await fault.meet(index * 3 + third)
                     word = SpokenWord(match.start(), match.end(), index * 300)
                     yield SpeechChunk(audio, () if third else (word,))
+            if fault is not None and spoken:
+                await fault.meet(len(spoken) * 3)
             is_complete = True
 
         try:
