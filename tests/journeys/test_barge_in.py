@@ -80,8 +80,9 @@ async def test_speech_before_any_sound_cancels_the_reply_and_leaves_nothing_in_t
         assert talk.line.of_type(FloorChanged)[-1].floor is Floor.USER
         await talk.caller.is_silent(0.1)
         asked = len(hands.model.requests)
-        assert asked == (0 if stage == "retrieval" else 1)
-        assert hands.model.cancelled == (1 if stage == "model" else 0)
+        # A model that is late is asked again.
+        assert asked == (0 if stage == "retrieval" else 1) or (stage == "model" and asked > 1)
+        assert hands.model.cancelled == (asked if stage == "model" else 0)
         assert hands.voice.cancelled == (1 if stage == "voice" else 0)
         assert not talk.line.played_bytes
         assert talk.said() == [("user", "when do you open")]

@@ -246,13 +246,14 @@ async def test_nothing_is_looked_up_twice():
 async def test_a_draft_that_fails_is_begun_again_and_nobody_is_told_of_an_error():
     """What it had of a head start is lost, and no more."""
 
-    class FailsOnce(ScriptedModel):
+    class Fails(ScriptedModel):
         def stream(self, request: LlmRequest, on_line=None):
-            self.error_after_words = 0 if not self.requests else None
+            # As often as a model is asked for one reply.
+            self.error_after_words = 0 if len(self.requests) < 2 else None
             return super().stream(request, on_line)
 
     hands = hands_with(0.0, 0.0)
-    hands.model = FailsOnce(["We open at nine."])
+    hands.model = Fails(["We open at nine."])
     async with conversation(hands, "when do you open") as talk:
         await talk.caller.speaks(1.5)
         await talk.caller.is_silent(4)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.journeys.conversation import Stagehands, conversation
 from warmline.core.line_use import LineUse, OpenCost
+from warmline.core.setback import SetbackKind
 from warmline.errors import ProviderUnavailable
 from warmline.interfaces.channel import (
     EndReason,
@@ -299,14 +300,15 @@ async def test_a_model_cut_off_in_the_middle_leaves_what_was_heard_in_the_contex
     """Not what it had meant to say."""
     hands = Stagehands(
         model=ScriptedModel(
-            ["The first sentence is whole. The second is not."], word_s=0.4, error_after_words=7
+            ["The first sentence is whole. The second is not."], word_s=0.1, error_after_words=7
         )
     )
     async with conversation(hands, "go on") as talk:
         await talk.caller.speaks(1.0)
-        await talk.caller.is_silent(6)
+        await talk.caller.is_silent(20)
     [turn] = talk.line.turns()
     assert turn.status is TurnStatus.FAILED
+    assert {setback.kind for setback in turn.setbacks} == {SetbackKind.CUT}
     assert talk.said()[-1] == ("agent", turn.heard_text)
     assert "The first sentence is".startswith(turn.heard_text[:15])
 

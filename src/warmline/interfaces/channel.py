@@ -34,6 +34,7 @@ __all__ = [
     "SourcesFound",
     "SpeechStarted",
     "SpeechStopped",
+    "Telephone",
     "TurnMeasured",
     "TurnSettings",
     "UserTurn",
@@ -210,8 +211,33 @@ SessionEvent = (
 )
 
 
+class Telephone(Protocol):
+    """What a channel can do beside speech, if it is a telephone call."""
+
+    async def transfer(self, number: str) -> None:
+        """Connect the person with `number`, in international form; the agent leaves.
+
+        Raises:
+            ToolError: the far end did not take it.
+        """
+        ...
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Press keys, one after another.
+
+        Raises:
+            ToolError: the far end did not take it.
+        """
+        ...
+
+
 class Channel(Protocol):
     """The session's way to the person's ear and eye."""
+
+    @property
+    def telephone(self) -> Telephone | None:
+        """What it can do as a telephone; None if it is none."""
+        ...
 
     @property
     def output_format(self) -> AudioFormat | None:

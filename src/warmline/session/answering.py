@@ -14,6 +14,7 @@ from warmline.session.retrieving import Retrieving
 from warmline.session.settings import Providers
 from warmline.session.speaking import Speaker, TextStream, fixed_text
 from warmline.session.stage import Stage
+from warmline.session.thinking import Thinking
 from warmline.timeline.marks import Mark
 from warmline.timeline.report import PlayoutTruth
 
@@ -35,7 +36,7 @@ class Answering:
     def __init__(self, stage: Stage, providers: Providers) -> None:
         self.retrieving = Retrieving(stage, providers.retriever)
         self._stage = stage
-        self._providers = providers
+        self._thinking = Thinking(stage, providers)
         self._voice = providers.tts.open(stage.channel.output_format)
         self._speaker = Speaker(self._voice, stage.clock, None)
 
@@ -83,8 +84,7 @@ class Answering:
         await self._retrieve(reply, reply.asked.message)
         messages = self._stage.context.messages_for(reply.asked)
         reply.prompt_characters += len(instructions) + sum(len(message.text) for message in messages)
-        request = LlmRequest(messages, instructions, self._stage.id)
-        return self._providers.llm.stream(request, reply.used_line)
+        return self._thinking.answer(reply, LlmRequest(messages, instructions, self._stage.id))
 
     async def _retrieve(self, reply: Reply, asked: Message) -> None:
         settings = self._stage.settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from warmline.core.ids import new_id
 from warmline.interfaces.llm import Message, Role
 from warmline.interfaces.retriever import Passage
 
@@ -36,7 +37,7 @@ class Context:
     @property
     def messages(self) -> list[Message]:
         """What the model is shown, oldest first; replies of which nothing was heard are left out."""
-        return [item.message for item in self._items if item.message.text]
+        return [item.message for item in self._items if item.message.text or item.message.tool_calls]
 
     def messages_for(self, asked: ContextItem) -> list[Message]:
         """Return what the model is shown to answer `asked`, which a draft answers before it is in here."""
@@ -68,6 +69,11 @@ class Context:
     def begin_reply(self, item_id: str) -> None:
         """Keep a place for a reply."""
         self.add(ContextItem(item_id, Message(Role.ASSISTANT, "")))
+
+    def insert_exchange(self, item_id: str, messages: Sequence[Message]) -> None:
+        """Put calls of tools, and what came of them, in front of the reply that they were made for."""
+        at = next((n for n, item in enumerate(self._items) if item.item_id == item_id), len(self._items))
+        self._items[at:at] = [ContextItem(new_id("item"), message) for message in messages]
 
     def heard(self, item_id: str, text: str) -> None:
         """Write what was heard of a reply; may be corrected by calling it again."""

@@ -228,6 +228,7 @@ class Replies:
         reply.number = self._count
         self.current = reply
         self._stage.context.begin_reply(reply.item_id)
+        reply.place_exchanges()
         reply.let_out()
 
     async def _make(self, reply: Reply, instructions: str) -> None:

@@ -12,7 +12,9 @@ from warmline.audio.heard import heard_text
 from warmline.core.formats import AudioFormat
 from warmline.core.ids import new_id
 from warmline.core.line_use import LineUse
+from warmline.core.setback import Setback
 from warmline.interfaces.channel import ReplyStarted, ReplyText, SessionEvent
+from warmline.interfaces.llm import Message
 from warmline.interfaces.retriever import Passage
 from warmline.interfaces.tts import SpeechChunk, SpokenWord
 from warmline.session.context import ContextItem
@@ -22,6 +24,7 @@ from warmline.timeline.marks import Mark
 from warmline.timeline.notes import NoteKind, Waste
 from warmline.timeline.report import PlayoutTruth, TurnReport, TurnStatus, turn_report
 from warmline.timeline.timeline import Timeline
+from warmline.tools.results import ToolResult
 
 __all__ = ["Reply", "Standing"]
 
@@ -120,6 +123,7 @@ class Reply:
         self._on_first_sent = on_first_sent
         self._held: list[SessionEvent] = [ReplyStarted(self.id, self.item_id)]
         self._words: list[SpokenWord] = []
+        self._exchanges: list[list[Message]] = []
 
     @property
     def is_over(self) -> bool:
@@ -159,6 +163,28 @@ class Reply:
     def note(self, kind: NoteKind, text: str = "") -> None:
         """Note what was decided on the turn's timeline."""
         self.timeline.note(kind, self._stage.clock.now_s(), text)
+
+    def had_setback(self, setback: Setback) -> None:
+        """Note what went wrong with a provider, and what was done about it."""
+        self.timeline.had_setback(setback)
+
+    def had_result(self, result: ToolResult) -> None:
+        """Note a call of a tool that ended."""
+        record = result.record
+        text = f"{record.name}: {record.outcome.value} after {record.duration_ms} ms"
+        self.note(NoteKind.TOOL_CALLED, text)
+
+    def exchanged(self, messages: Sequence[Message]) -> None:
+        """Put calls of tools and what came of them in front of the reply, once it is the agent's turn."""
+        self._exchanges.append(list(messages))
+        if self.adopted.is_set():
+            self.place_exchanges()
+
+    def place_exchanges(self) -> None:
+        """Put what tools did before the reply was the agent's turn into the context."""
+        for messages in self._exchanges:
+            self._stage.context.insert_exchange(self.item_id, messages)
+        self._exchanges.clear()
 
     def used_line(self, use: LineUse) -> None:
         """Note a connection that it was given."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from warmline.failover.legs import FailoverState, Leg
 from warmline.interfaces.channel import TurnSettings
 from warmline.interfaces.llm import LanguageModel
 from warmline.interfaces.retriever import Retriever
@@ -42,6 +43,15 @@ class Providers:
     tools: Toolbox = field(default_factory=Toolbox)
     """What the model may call."""
 
+    llm_fallbacks: tuple[Leg[LanguageModel], ...] = ()
+    """Who answers where `llm` does not, in this order."""
+
+    llm_name: str = "llm"
+    """What `llm` is called in the configuration."""
+
+    failover: FailoverState = field(default_factory=FailoverState)
+    """What the sessions of the process know of the health of all of these."""
+
     listens_by: str = ""
     """Who listens, for people; the next two likewise."""
 
@@ -58,6 +68,11 @@ class Providers:
 
     recogniser_note: str = ""
     """What people should know of the recogniser's limits; empty if it has none worth telling."""
+
+    @property
+    def llm_legs(self) -> tuple[Leg[LanguageModel], ...]:
+        """Who answers, in the order in which they are asked."""
+        return (Leg(self.llm, self.llm_name), *self.llm_fallbacks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from warmline.core.clock import Clock
 from warmline.core.formats import AudioFormat
 from warmline.interfaces.channel import ReplyText
-from warmline.interfaces.llm import LlmPiece
 from warmline.interfaces.tts import Voice
 from warmline.session.cutting import Cutting
 from warmline.session.reply import Reply
@@ -20,7 +19,7 @@ from warmline.timeline.marks import Mark
 
 __all__ = ["Speaker", "TextStream", "fixed_text"]
 
-TextStream = AbstractAsyncContextManager[AsyncIterator[LlmPiece]]
+TextStream = AbstractAsyncContextManager[AsyncIterator[str]]
 """A reply's text as it comes; leaving the context stops it."""
 
 _CLAUSES_AHEAD = 4
@@ -28,10 +27,10 @@ _CLAUSES_AHEAD = 4
 
 
 @asynccontextmanager
-async def fixed_text(text: str) -> AsyncIterator[AsyncIterator[LlmPiece]]:
+async def fixed_text(text: str) -> AsyncIterator[AsyncIterator[str]]:
     """Return a reply that is known beforehand, such as a greeting."""
 
-    async def whole() -> AsyncGenerator[LlmPiece]:
+    async def whole() -> AsyncGenerator[str]:
         yield text
 
     async with aclosing(whole()) as stream:
@@ -56,10 +55,9 @@ class Speaker:
         reply.is_written = True
         async with text as pieces:
             async for piece in pieces:
-                if isinstance(piece, str):
-                    self._take(reply, piece)
-                    reply.text += piece
-                    reply.tell(ReplyText(reply.id, piece))
+                self._take(reply, piece)
+                reply.text += piece
+                reply.tell(ReplyText(reply.id, piece))
         reply.mark(Mark.LLM_DONE)
 
     async def say(self, reply: Reply, text: TextStream, audio_format: AudioFormat) -> None:
@@ -83,9 +81,8 @@ class Speaker:
                 tasks.start_soon(cutting.watch)
                 async with text as pieces:
                     async for piece in pieces:
-                        if isinstance(piece, str):
-                            self._take(reply, piece)
-                            await cutting.push(piece)
+                        self._take(reply, piece)
+                        await cutting.push(piece)
                 reply.mark(Mark.LLM_DONE)
                 rest = cutting.finish()
             for clause in rest:

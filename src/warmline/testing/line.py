@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from warmline.core.formats import PCM_24K, AudioFormat
-from warmline.interfaces.channel import Conversation, EndReason, ReplyAudioDone, SessionEvent, TurnMeasured
+from warmline.interfaces.channel import (
+    Conversation,
+    EndReason,
+    ReplyAudioDone,
+    SessionEvent,
+    Telephone,
+    TurnMeasured,
+)
 from warmline.testing.virtual_time import LoopClock
 from warmline.timeline.report import TurnReport, TurnStatus
 
@@ -34,6 +41,7 @@ class Line:
     stops: list[tuple[float, str]] = field(default_factory=list)
     played_bytes: dict[str, int] = field(default_factory=dict)
     ended: EndReason | None = None
+    telephone: Telephone | None = None
     conversation: Conversation | None = None
     _is_whole: set[str] = field(default_factory=set)
     _timers: list[asyncio.TimerHandle] = field(default_factory=list)

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, replace
 
 from warmline.core.line_use import LineUse
+from warmline.core.setback import Setback
 from warmline.timeline.contributions import Contribution, Span, contributions, origin, spans
 from warmline.timeline.marks import Mark
 from warmline.timeline.notes import DraftReport, Note, Waste
@@ -81,6 +82,9 @@ class TurnReport:
     drafts: tuple[DraftReport, ...] = ()
     """The guesses that the turn was over, oldest first; the last may be the one that was right."""
 
+    setbacks: tuple[Setback, ...] = ()
+    """What went wrong with providers during it, oldest first; instants are of the session's clock."""
+
     underruns: int = 0
     """How often the sound stopped because the next was not made yet."""
 
@@ -127,6 +131,7 @@ def turn_report(
             replace(draft, begun_us=draft.begun_us - (zero or 0), ended_us=draft.ended_us - (zero or 0))
             for draft in timeline.drafts
         ),
+        setbacks=tuple(timeline.setbacks),
         underruns=underruns,
         underrun_us=microseconds(underrun_s),
     )

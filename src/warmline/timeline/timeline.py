@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from warmline.core.line_use import LineUse
+from warmline.core.setback import Setback
 from warmline.errors import InvalidMark
 from warmline.timeline.marks import CAUSES, Mark
 from warmline.timeline.notes import DraftReport, Note, NoteKind
@@ -36,6 +37,7 @@ class Timeline:
         self._lines: list[LineUse] = []
         self._notes: list[Note] = []
         self._drafts: list[DraftReport] = []
+        self._setbacks: list[Setback] = []
 
     @property
     def marks(self) -> Mapping[Mark, int]:
@@ -70,6 +72,15 @@ class Timeline:
         """Note what was decided."""
         self._notes.append(Note(microseconds(at_s), kind, text))
 
+    @property
+    def setbacks(self) -> Sequence[Setback]:
+        """What went wrong with providers, and was made good or not."""
+        return self._setbacks
+
+    def had_setback(self, setback: Setback) -> None:
+        """Note what went wrong with a provider, and what was done about it."""
+        self._setbacks.append(setback)
+
     def ended_draft(self, draft: DraftReport) -> None:
         """Note that a draft is over."""
         self._drafts.append(draft)
@@ -88,6 +99,7 @@ class Timeline:
         """
         self._at_us = {**branch._at_us, **self._at_us}
         self._lines += branch._lines
+        self._setbacks += branch._setbacks
         self._notes = sorted([*self._notes, *branch._notes], key=lambda note: note.at_us)
 
     def __contains__(self, mark: Mark) -> bool:

@@ -95,6 +95,11 @@ class BrowserChannel:
         self._reports_playout = False
 
     @property
+    def telephone(self) -> None:
+        """It is none."""
+        return None
+
+    @property
     def output_format(self) -> AudioFormat | None:
         """The audio it plays, or None for a client that wants text alone."""
         return self._config.output_format

@@ -53,6 +53,11 @@ class LocalChannel:
         self._from_s = 0.0
 
     @property
+    def telephone(self) -> None:
+        """It is none."""
+        return None
+
+    @property
     def output_format(self) -> AudioFormat | None:
         """24 kHz pcm16."""
         return PCM_24K
