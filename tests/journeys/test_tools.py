@@ -7,7 +7,7 @@ import pytest
 
 from tests.journeys.conversation import Stagehands, conversation
 from warmline.interfaces.channel import EndReason
-from warmline.interfaces.llm import Role, ToolCall
+from warmline.interfaces.llm import LlmPiece, Role, ToolCall
 from warmline.interfaces.tool_context import ToolContext
 from warmline.session.settings import Providers
 from warmline.testing.scripted import ScriptedModel
@@ -37,7 +37,7 @@ def hands_with(model: ScriptedModel, *tools: Any) -> HandsWithTools:
 def looked_up(said_first: str = "") -> ScriptedModel:
     """Return a model that asks for a book's shelf, and then says where it is."""
     call = ToolCall("call_1", "shelf_of", '{"title": "Emma"}')
-    first = [said_first, call] if said_first else [call]
+    first: list[LlmPiece] = [said_first, call] if said_first else [call]
     return ScriptedModel([first, "It stands on shelf nine."])
 
 
