@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass
 
 import anyio
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,6 +110,36 @@ async def test_a_call_that_comes_to_nothing_is_answered_with_what_happened(asked
     assert result.text.startswith("Error: ")
     assert told in result.text
     assert other.text == "Emma was ordered"
+
+
+async def test_a_type_of_the_tools_own_that_fails_is_a_tool_that_failed():
+    """A value that it does not like is told; an error of its own is not."""
+
+    @dataclass
+    class Page:
+        number: int
+
+        def __post_init__(self) -> None:
+            if self.number < 0:
+                raise ValueError("pages are counted from 0")
+            ["only one"][self.number]
+
+    @tool(is_pure=True)
+    async def read(page: Page) -> str:
+        """Read a page."""
+        return "Once upon a time."
+
+    @tool(is_pure=True)
+    async def decode(text: str) -> object:
+        """Decode JSON."""
+        return msgspec.json.decode(text)
+
+    calls = [call("read", page={"number": number}) for number in (0, -1, 1)]
+    good, unfit, failed, wrong = await run(*calls, call("decode", text="{"), box=Toolbox([read, decode]))
+    assert good.text == "Once upon a time."
+    assert (unfit.record.outcome, failed.record.outcome) == (ToolOutcome.BAD_ARGUMENTS, ToolOutcome.FAILED)
+    assert "pages are counted from 0 - at `$.page`" in unfit.text
+    assert (failed.text, wrong.text) == ("Error: read failed.", "Error: decode failed.")
 
 
 async def test_what_an_exception_says_is_told_to_nobody(caplog):

@@ -42,15 +42,11 @@ async def run_tool(tool: Tool[..., Any], written: str, context: ToolContext) -> 
     if tool.needs is not None and tool.needs not in context.capabilities:
         return ToolOutcome.UNKNOWN_TOOL, f"Error: {tool.name} is not possible on this channel."
     try:
-        arguments = tool.signature.arguments(written)
-    except msgspec.DecodeError as error:
-        return ToolOutcome.BAD_ARGUMENTS, f"Error: the arguments of {tool.name} do not fit: {error}."
-    except RecursionError:
-        return ToolOutcome.BAD_ARGUMENTS, f"Error: the arguments of {tool.name} are nested too deeply."
-    arguments |= dict.fromkeys(tool.signature.context_names, context)
-    try:
+        arguments = _arguments(tool, written) | dict.fromkeys(tool.signature.context_names, context)
         with anyio.move_on_after(tool.timeout_s):
             return ToolOutcome.SUCCEEDED, await _call(tool, arguments)
+    except _Unfit as error:
+        return ToolOutcome.BAD_ARGUMENTS, f"Error: the arguments of {tool.name} do not fit: {error}."
     except ToolError as error:
         return ToolOutcome.FAILED, f"Error: {error}"
     # What its error says may be a secret, or personal: neither the model nor the log gets it.
@@ -71,6 +67,17 @@ def broken_off(tool: Tool[..., Any]) -> Answer:
 def _doubt(tool: Tool[..., Any]) -> str:
     """Return what else the model has to know of a call without an answer: a second one might do it twice."""
     return "" if tool.is_pure else " Whether it did anything is not known."
+
+
+class _Unfit(Exception):
+    """The arguments do not fit. An error of its own, since what a tool raises may be msgspec's as well."""
+
+
+def _arguments(tool: Tool[..., Any], written: str) -> dict[str, Any]:
+    try:
+        return tool.signature.arguments(written)
+    except msgspec.DecodeError as error:
+        raise _Unfit(str(error)) from error
 
 
 async def _call(tool: Tool[..., Any], arguments: dict[str, Any]) -> str:

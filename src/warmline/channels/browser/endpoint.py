@@ -197,7 +197,7 @@ class BrowserChannel:
                 )
 
     def _create_item(self, item: client.ItemMessage, after: str | None, conversation: Conversation) -> None:
-        roles = {role.value: role for role in Role}
+        roles = {role.value: role for role in (Role.USER, Role.ASSISTANT, Role.SYSTEM)}
         if item.type != "message" or item.role not in roles:
             raise RemoteProtocolError(
                 "Only messages with the role user, assistant or system can be made here",
