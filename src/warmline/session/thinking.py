@@ -78,17 +78,31 @@ class Thinking:
                 return
             if said and not said[-1].isspace():
                 yield " "
-            results = await self._run(reply, calls)
-            exchange = [result.message for result in results]
-            reply.exchanged([Message(Role.ASSISTANT, "", tool_calls=tuple(calls)), *exchange])
+            answers = await self._run(reply, calls)
+            if reply.ends_session and (said or reply.text).strip():
+                return  # It has said its farewell.
             asked = Message(Role.ASSISTANT, said.strip(), tool_calls=tuple(calls))
-            request = replace(request, messages=[*request.messages, asked, *exchange])
+            request = replace(request, messages=[*request.messages, asked, *answers])
 
-    async def _run(self, reply: Reply, calls: Sequence[ToolCall]) -> list[ToolResult]:
+    async def _run(self, reply: Reply, calls: Sequence[ToolCall]) -> list[Message]:
+        """Return what the calls came to; what an interruption leaves of them is in the context, too."""
         if not self.tools.are_pure(calls):
             await reply.adopted.wait()
         context = _ReplyContext(self._stage, self._providers, reply)
-        return await self.tools.run(calls, context, self._stage.clock, reply.had_result)
+        ended: list[ToolResult] = []
+
+        def note(result: ToolResult) -> None:
+            reply.had_result(result)
+            ended.append(result)
+
+        try:
+            await self.tools.run(calls, context, self._stage.clock, note)
+        finally:
+            order = [call.id for call in calls]
+            ended.sort(key=lambda result: order.index(result.call.id))
+            answers = [result.message for result in ended]
+            reply.exchanged([Message(Role.ASSISTANT, "", tool_calls=tuple(calls)), *answers])
+        return answers
 
 
 class _ReplyContext:
