@@ -82,7 +82,7 @@ async def test_a_tool_that_changes_something_waits_for_the_turn():
     done = []
 
     @tool
-    def shelf_of(title: str) -> str:
+    async def shelf_of(title: str) -> str:
         """Reserve a book."""
         done.append(title)
         return "reserved"
@@ -124,7 +124,7 @@ async def test_a_model_that_never_stops_calling_answers_at_last():
     """Its last request offers no tools."""
 
     @tool(is_pure=True)
-    def shelf_of(title: str) -> str:
+    async def shelf_of(title: str) -> str:
         """Tell where a book stands."""
         return title
 
