@@ -82,6 +82,7 @@ class SpeakableText:
     """
 
     def __init__(self, *, begins_line: bool = True) -> None:
+        """Begin; `begins_line` is false for a part of a line, in which "- " is no list's mark."""
         self._held = ""
         self._before = ""
         """The last character read; empty at the beginning."""
