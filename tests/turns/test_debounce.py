@@ -2,6 +2,7 @@
 
 import statistics
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
@@ -220,3 +221,9 @@ def test_the_diagram_holds_every_figure_of_the_policy():
     assert "last 13" in shown
     assert "fewer than 7" in shown
     assert "121 s" in shown
+
+
+def test_the_page_about_turns_shows_this_rule():
+    """The diagram is the code's."""
+    page = Path(__file__).parents[2] / "docs" / "concepts" / "turns.md"
+    assert f"```mermaid\n{to_mermaid(POLICY)}```" in page.read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from warmline.turns.drafting import (
     Pause,
     Spent,
     decide_draft,
+    to_table,
 )
 from warmline.turns.endings import Ending
 
@@ -189,3 +191,10 @@ def test_the_users_words_are_in_no_decision(pause, spent, debounce_ms):
     """A timeline may be logged; a transcript may not."""
     secret = replace(pause, text=f"zzyzx {pause.text}")
     assert "zzyzx" not in repr(decide_draft(secret, spent, debounce_ms, POLICY))
+
+
+def test_the_page_about_turns_shows_these_figures():
+    """The table is the code's."""
+    page = Path(__file__).parents[2] / "docs" / "concepts" / "turns.md"
+    assert to_table(POLICY) in page.read_text(encoding="utf-8")
+    assert "+1000 ms" in to_table(replace(POLICY, doubtful_ms=1000))

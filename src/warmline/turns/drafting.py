@@ -26,6 +26,7 @@ __all__ = [
     "Pause",
     "Spent",
     "decide_draft",
+    "to_table",
 ]
 
 
@@ -199,3 +200,22 @@ def _confidence_ms(confidence: float, policy: DraftingPolicy) -> int:
     if confidence >= policy.sure_from:
         return policy.sure_ms
     return policy.doubtful_ms if confidence < policy.doubtful_below else 0
+
+
+def to_table(policy: DraftingPolicy) -> str:
+    """Return what moves the wait as the Markdown table that docs/concepts/turns.md shows."""
+    rows = [
+        (f"the words end in {ending.value}", added_ms)
+        for ending, added_ms in policy.ending_ms.items()
+        if added_ms
+    ]
+    rows += [
+        (f"the provider is sure that the turn is over: {policy.sure_from:g} and more", policy.sure_ms),
+        (f"the provider doubts it: less than {policy.doubtful_below:g}", policy.doubtful_ms),
+    ]
+    return "\n".join([
+        "| what shows | changes the wait by |",
+        "|---|---|",
+        *(f"| {shown} | {added_ms:+d} ms |" for shown, added_ms in rows),
+        "",
+    ])
