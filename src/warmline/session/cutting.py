@@ -1,4 +1,4 @@
-"""A model's text into clauses, as it comes and as time passes."""
+"""A model's text into clauses that can be said, as it comes and as time passes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from warmline.core.clock import Clock
 from warmline.session.reply import Reply
 from warmline.timeline.marks import Mark
 from warmline.turns.clauses import ClauseSplitter
+from warmline.turns.speakable import SpeakableText
 
 __all__ = ["Cutting"]
 
@@ -33,6 +34,7 @@ class Cutting:
         self._reply = reply
         self._clauses = clauses
         self._clock = clock
+        self._speakable = SpeakableText()
         self._splitter = ClauseSplitter(language)
         self._is_finished = False
         self._watched = anyio.Event()
@@ -40,7 +42,7 @@ class Cutting:
     async def push(self, text: str) -> None:
         """Take more text."""
         was_due = self._splitter.due_at_s is not None
-        clauses = self._splitter.push(text, self._clock.now_s())
+        clauses = self._splitter.push(self._speakable.push(text), self._clock.now_s())
         if not was_due and self._splitter.due_at_s is not None:
             self._watched.set()
         await self._send(clauses)
@@ -60,7 +62,8 @@ class Cutting:
         """Return what is left: the text is over."""
         self._is_finished = True
         self._watched.set()
-        return self._splitter.flush()
+        clauses = self._splitter.push(self._speakable.flush(), self._clock.now_s())
+        return [*clauses, *self._splitter.flush()]
 
     async def _send(self, clauses: list[str]) -> None:
         for clause in clauses:
