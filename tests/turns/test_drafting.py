@@ -101,7 +101,7 @@ def test_a_final_and_an_eager_end_are_counted_from_their_arrival(trigger):
 
 def test_every_decision_says_why_in_words():
     """They stand on the timeline."""
-    assert decide(text="on Sundays and", stood_ms=410, confidence=0.41) == DraftDecision(
+    assert decide(text="on Sundays and", stood_ms=410, confidence=0.31) == DraftDecision(
         DraftAction.WAIT,
         DraftReason.NOT_LONG_ENOUGH,
         "partial stood 410 of 850 ms: debounce 400, a conjunction at its end +300, confidence 0.41 +150",

@@ -68,7 +68,7 @@ class DraftingPolicy:
     a turn at 0.7 by itself, and gives eager ends from 0.3 on."""
 
     sure_ms: int = -100
-    doubtful_below: float = 0.5
+    doubtful_below: float = 0.35
     doubtful_ms: int = 150
 
     least_words: int = 2

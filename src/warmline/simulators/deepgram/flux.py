@@ -77,9 +77,7 @@ class FluxStream:
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
-        self._ear = await self._owner.speech.listen(
-            self._wanted.audio_format, self._take, scripted=self._owner.script.transcript
-        )
+        self._ear = await self._owner.speech.listen(self._wanted.audio_format, self._take, self._owner.script)
         self._put({"type": "Connected", "request_id": self._request_id, "sequence_id": self._next()})
         try:
             async with anyio.create_task_group() as tasks:
@@ -149,7 +147,7 @@ class FluxStream:
 
     def _text(self, heard: HeardText) -> None:
         assert self._ear is not None
-        text = self._owner.script.transcript or heard.text
+        text = heard.text
         if not heard.is_final:
             self._open = text
         else:
