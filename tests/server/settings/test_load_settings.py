@@ -172,7 +172,7 @@ rate_wpm = "fast"
          "speech_threshold, interrupt, final_deadline_ms"),
         ("[zzz]", "line 1: [zzz] is unknown; the tables are [server], [limits], [turns], [playout], "
          "[knowledge], [agent], [voice], [recogniser], [providers], "
-         "[openai], [anthropic], [elevenlabs], [deepgram], [lines], [log], [plugins.NAME]"),
+         "[openai], [anthropic], [elevenlabs], [deepgram], [lines], [failover], [log], [plugins.NAME]"),
         ("zzz = 1", "line 1: zzz is unknown; `warmline config --example` shows every setting"),
         ("[turns]\nsilence_ms = true", "line 2: turns.silence_ms is true; it must be a whole number of "
          "milliseconds from 100 to 5000"),

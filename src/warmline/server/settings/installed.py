@@ -9,12 +9,14 @@ from typing import Final
 __all__ = ["GROUPS", "installed", "names_in_words"]
 
 GROUPS: Final = {"llm": "warmline.llm", "stt": "warmline.stt", "tts": "warmline.tts"}
-"""The group of entry points for each setting of `[providers]`."""
+"""The group of entry points for each role in `[providers]`."""
+
+_FALLBACKS: Final = "_fallbacks"
 
 
 def installed(key: str) -> Mapping[str, EntryPoint]:
     """Return what may be written for the setting `key` of `[providers]` beyond the built-in names."""
-    return {entry.name: entry for entry in entry_points(group=GROUPS[key])}
+    return {entry.name: entry for entry in entry_points(group=GROUPS[key.removesuffix(_FALLBACKS)])}
 
 
 def names_in_words(*keys: str) -> str:
