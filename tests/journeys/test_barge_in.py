@@ -83,7 +83,7 @@ async def test_speech_before_any_sound_cancels_the_reply_and_leaves_nothing_in_t
         # A model that is late is asked again.
         assert asked == (0 if stage == "retrieval" else 1) or (stage == "model" and asked > 1)
         assert hands.model.cancelled == (asked if stage == "model" else 0)
-        assert hands.voice.cancelled == (1 if stage == "voice" else 0)
+        assert (hands.voice.cancelled > 0) == (stage == "voice")
         assert not talk.line.played_bytes
         assert talk.said() == [("user", "when do you open")]
         await talk.caller.is_silent(4.0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import anyio
 
+from warmline.failover.speaking import SpeakingLegs
 from warmline.interfaces.channel import ReplyAudioDone, ReplyDone, ReplyStatus, SourcesFound
 from warmline.interfaces.llm import LlmRequest, Message
 from warmline.interfaces.retriever import Query
+from warmline.interfaces.tts import SpeechChunk
 from warmline.session.reply import Reply
 from warmline.session.retrieving import Retrieving
 from warmline.session.settings import Providers
@@ -30,6 +33,35 @@ _NOTHING_ASKED: Final = "Hello. What would you like to know?"
 """Said when a reply is wanted and the user has not said anything yet, and no greeting is set."""
 
 
+class _Apology:
+    """What is said when nobody can answer."""
+
+    def __init__(self, stage: Stage, providers: Providers) -> None:
+        self._stage = stage
+        self._providers = providers
+        self._text = providers.failover.settings.apology
+
+    async def prepare(self) -> None:
+        """Have it made by the first voice that can, unless the process has it already."""
+        audio_format = self._stage.channel.output_format
+        for leg in self._providers.tts_legs if audio_format is not None else ():
+            made = self._providers.failover.apologies
+            if audio_format is not None and await made.prepare(
+                leg.name, leg.provider, audio_format, self._text
+            ):
+                return
+
+    @property
+    def ready(self) -> tuple[str, Sequence[SpeechChunk]] | None:
+        """Its text and its sound; None if it is not made."""
+        audio_format = self._stage.channel.output_format
+        for leg in self._providers.tts_legs if audio_format is not None else ():
+            made = self._providers.failover.apologies
+            if audio_format is not None and (found := made.get(leg.name, audio_format, self._text)):
+                return self._text, found
+        return None
+
+
 class Answering:
     """How a session makes its replies; between them it keeps the voice and what was looked up."""
 
@@ -37,8 +69,30 @@ class Answering:
         self.retrieving = Retrieving(stage, providers.retriever)
         self._stage = stage
         self._thinking = Thinking(stage, providers)
-        self._voice = providers.tts.open(stage.channel.output_format)
+        legs = SpeakingLegs(providers.tts_legs, providers.failover, stage.clock)
+        self._voice = legs.open(stage.channel.output_format)
+        self._apologies = _Apology(stage, providers)
         self._speaker = Speaker(self._voice, stage.clock, None)
+
+    async def prepare(self) -> None:
+        """Get ready what the first turn, or a bad one, will want; nobody waits for it."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._thinking.prepare)
+            tasks.start_soon(self._apologies.prepare)
+
+    async def apologise(self, reply: Reply) -> None:
+        """Say that it went wrong, with what was made while it did not; return when that was played."""
+        ready = self._apologies.ready
+        audio_format = self._stage.channel.output_format
+        if ready is None or audio_format is None:
+            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(reply.playing.run)
+            reply.say_ready(*ready, audio_format)
+            await reply.playing.until_sent()
+            self._stage.channel.send(ReplyAudioDone(reply.id, round(reply.playing.made_s * 1000)))
+            await self._wait_until_played(reply)
+            tasks.cancel_scope.cancel()
 
     async def aclose(self) -> None:
         """Give the voice back."""

@@ -9,6 +9,7 @@ from typing import Final, ParamSpec
 import anyio
 
 from warmline.core.ids import new_id
+from warmline.core.setback import Setback
 from warmline.errors import ProviderError
 from warmline.interfaces.channel import (
     PartialTranscript,
@@ -78,6 +79,10 @@ class Listening:
             self._guarded(self._recogniser_failed),
             stage.clock,
             self._guarded(self._hinted) if stage.settings.endpointing is Endpointing.RECOGNISER else None,
+            name=providers.stt_name,
+            fallbacks=providers.stt_fallbacks,
+            state=providers.failover,
+            on_setback=self._guarded(self._recogniser_set_back),
         )
         self._hearing = Hearing(
             providers.vad,
@@ -337,6 +342,11 @@ class Listening:
         if now_s - self._failure_told_at_s >= _TELL_AGAIN_S:
             self._failure_told_at_s = now_s
             self._stage.channel.send(SessionFailure("hearing_failed", f"Some speech was lost: {error}"))
+
+    def _recogniser_set_back(self, setback: Setback) -> None:
+        """Note what went wrong on the turn that it happened in; between turns nobody was kept waiting."""
+        if self.spoken is not None:
+            self.spoken.timeline.had_setback(setback)
 
     def _recogniser_failed(self, error: ProviderError) -> None:
         self._stage.channel.send(

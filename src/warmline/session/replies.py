@@ -66,6 +66,10 @@ class Replies:
         self._past: deque[Reply] = deque(maxlen=_KEPT)
         self._count = 0
 
+    async def prepare(self) -> None:
+        """Get ready what the first reply will want; nobody waits for it."""
+        await self._answering.prepare()
+
     async def aclose(self) -> None:
         """Give back what replies are made with; none is made any more."""
         await self._answering.aclose()
@@ -235,12 +239,18 @@ class Replies:
         if reply.is_over:
             return
         with anyio.CancelScope() as reply.scope:
+            reason = ""
             try:
                 await self._answering.answer(reply, instructions)
             except* ProviderError as failures:
-                self._fail(reply, "; ".join(str(failure) for failure in leaves(failures)))
-            else:
+                reason = "; ".join(str(failure) for failure in leaves(failures))
+            if not reason:
                 self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
+            elif reply.standing is Standing.DRAFT:
+                # The turn's reply is made anew when the turn is over; nobody has noticed anything.
+                reply.on_failure(reason)
+            else:
+                await self._fail(reply, reason)
 
     def _first_audio_sent(self, reply: Reply) -> None:
         if not self._stage.channel.reports_playout:
@@ -256,17 +266,17 @@ class Replies:
         self._stage.move(FloorEvent.PLAYBACK_STARTED)
         self._stage.channel.send(TurnMeasured(reply.report("")))
 
-    def _fail(self, reply: Reply, reason: str) -> None:
+    async def _fail(self, reply: Reply, reason: str) -> None:
+        """Tell of a reply that can't be made, and say so to the user's ear if that is possible."""
         if reply.is_over:
             return
         _log.warning("reply.failed", extra={"reason": reason})
-        if reply.standing is Standing.DRAFT:
-            # The turn's reply is made anew when the turn is over; nobody has noticed anything.
-            reply.on_failure(reason)
-            return
-        self._stage.channel.stop_playout(reply.id)
         self._stage.channel.send(SessionFailure("reply_failed", f"The answer could not be made: {reason}"))
-        self._finish(reply, TurnStatus.FAILED, reply.heard_so_far(), reason)
+        await self._answering.apologise(reply)
+        if not reply.is_over:
+            heard = reply.heard_so_far()
+            self._stage.channel.stop_playout(reply.id)
+            self._finish(reply, TurnStatus.FAILED, heard, reason)
 
     def _finish(self, reply: Reply, status: TurnStatus, heard: str, detail: str = "") -> None:
         """End a reply that nobody stopped, and give up its floor."""

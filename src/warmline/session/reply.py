@@ -234,6 +234,28 @@ class Reply:
         self.voice_characters += len(text)
         self.tell(ReplyText(self.id, text))
 
+    def say_ready(self, text: str, chunks: Sequence[SpeechChunk], audio_format: AudioFormat) -> None:
+        """Say what was made ahead, behind what was said so far; nothing else of the reply comes."""
+        if self._words and (said := self._words[-1].text_end) < len(self.text):
+            self.text = self.text[:said]
+        if self.text and not self.text[-1].isspace():
+            self.text += " "
+        place, begins_ms = len(self.text), round(self.playing.made_s * 1000)
+        self.text += text
+        self.tell(ReplyText(self.id, text))
+        for chunk in chunks:
+            words = tuple(
+                replace(
+                    word,
+                    text_start=word.text_start + place,
+                    text_end=word.text_end + place,
+                    start_ms=word.start_ms + begins_ms,
+                )
+                for word in chunk.words
+            )
+            self.sound(SpeechChunk(chunk.audio, words), audio_format)
+        self.playing.complete()
+
     def sound(self, chunk: SpeechChunk, audio_format: AudioFormat) -> None:
         """Take more of its sound, and the words that begin in it."""
         if Mark.TTS_FIRST_AUDIO not in self.timeline:

@@ -64,6 +64,7 @@ class Session:
                 stage.context_vars = contextvars.copy_context()
                 tasks.start_soon(self._listening.run)
                 tasks.start_soon(self._expire)
+                tasks.start_soon(self._replies.prepare)
                 if stage.settings.greeting:
                     self.request_reply()
                 await stage.ended.wait()

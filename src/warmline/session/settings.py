@@ -43,15 +43,6 @@ class Providers:
     tools: Toolbox = field(default_factory=Toolbox)
     """What the model may call."""
 
-    llm_fallbacks: tuple[Leg[LanguageModel], ...] = ()
-    """Who answers where `llm` does not, in this order."""
-
-    llm_name: str = "llm"
-    """What `llm` is called in the configuration."""
-
-    failover: FailoverState = field(default_factory=FailoverState)
-    """What the sessions of the process know of the health of all of these."""
-
     listens_by: str = ""
     """Who listens, for people; the next two likewise."""
 
@@ -69,10 +60,33 @@ class Providers:
     recogniser_note: str = ""
     """What people should know of the recogniser's limits; empty if it has none worth telling."""
 
+    stt_name: str = "stt"
+    """Its name in the configuration, such as `deepgram`; the next two likewise."""
+
+    llm_name: str = "llm"
+    tts_name: str = "tts"
+    stt_fallbacks: tuple[Leg[SpeechToText], ...] = ()
+    """Who stands in where that one fails, the first choice first; the next two likewise."""
+
+    llm_fallbacks: tuple[Leg[LanguageModel], ...] = ()
+    tts_fallbacks: tuple[Leg[TextToSpeech], ...] = ()
+    failover: FailoverState = field(default_factory=FailoverState)
+    """What the sessions know of each other's failures."""
+
+    @property
+    def stt_legs(self) -> tuple[Leg[SpeechToText], ...]:
+        """Everybody who can listen."""
+        return (Leg(self.stt, self.stt_name), *self.stt_fallbacks)
+
     @property
     def llm_legs(self) -> tuple[Leg[LanguageModel], ...]:
-        """Who answers, in the order in which they are asked."""
+        """Everybody who can answer."""
         return (Leg(self.llm, self.llm_name), *self.llm_fallbacks)
+
+    @property
+    def tts_legs(self) -> tuple[Leg[TextToSpeech], ...]:
+        """Everybody who can speak."""
+        return (Leg(self.tts, self.tts_name), *self.tts_fallbacks)
 
 
 @dataclass(frozen=True, slots=True)

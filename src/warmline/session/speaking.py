@@ -11,8 +11,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from warmline.core.clock import Clock
 from warmline.core.formats import AudioFormat
+from warmline.failover.speaking import LegsVoice
 from warmline.interfaces.channel import ReplyText
-from warmline.interfaces.tts import Voice
 from warmline.session.cutting import Cutting
 from warmline.session.reply import Reply
 from warmline.timeline.marks import Mark
@@ -41,7 +41,7 @@ async def fixed_text(text: str) -> AsyncIterator[AsyncIterator[str]]:
 class Speaker:
     """How one session speaks; it keeps nothing between replies."""
 
-    voice: Voice
+    voice: LegsVoice
     clock: Clock
     language: str | None
     """What is spoken, as ISO 639-1; None to tell it from each reply's script."""
@@ -95,7 +95,7 @@ class Speaker:
         """Turn clauses into audio, a little faster than it is played."""
         async with (
             aclosing(self._taken(reply, clauses)) as taken,
-            self.voice.speak(taken, audio_format, reply.used_line) as chunks,
+            self.voice.speak(taken, audio_format, reply.used_line, reply.had_setback) as chunks,
         ):
             async for chunk in chunks:
                 reply.sound(chunk, audio_format)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Final
 
-from warmline.errors import ToolError
+from warmline.errors import ProviderError, ToolError
 from warmline.failover import thinking
 from warmline.failover.legs import Leg
 from warmline.interfaces.channel import Telephone
-from warmline.interfaces.llm import LanguageModel, LlmRequest, Message, Role, ToolCall
+from warmline.interfaces.llm import ConversationPreparer, LanguageModel, LlmRequest, Message, Role, ToolCall
 from warmline.interfaces.retriever import Passage, Query
 from warmline.interfaces.tool_context import Capability
 from warmline.session.reply import Reply
@@ -40,6 +40,15 @@ class Thinking:
         self._providers = providers
         self._legs: Sequence[Leg[LanguageModel]] = providers.llm_legs
         self.tools = providers.tools.available(_capabilities(stage.channel.telephone))
+
+    async def prepare(self) -> None:
+        """Let a model get ready for the conversation, if it keeps something for one."""
+        model = self._providers.llm
+        if isinstance(model, ConversationPreparer):
+            stage = self._stage
+            request = LlmRequest(stage.context.messages, stage.instructions, stage.id, self.tools.specs)
+            with suppress(ProviderError):
+                await model.prepare(request)
 
     @asynccontextmanager
     async def answer(self, reply: Reply, request: LlmRequest) -> AsyncIterator[AsyncIterator[str]]:

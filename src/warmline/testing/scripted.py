@@ -129,7 +129,7 @@ class Utterance:
     """From the request for the final to the final; infinity for never."""
 
     fails: bool = False
-    """The line breaks in place of the final."""
+    """The first line that hears it breaks in place of the final."""
 
     eager_end_after_s: float = float("inf")
     """Silence, in seconds of audio, after which it is hinted that the turn may be over; infinity for
@@ -145,6 +145,8 @@ class Utterance:
 
 class ScriptedRecogniser:
     """Understands each utterance as the script says, a word for every 300 ms of its speech.
+
+    An utterance that is sent again, on another line, is understood as the first time.
 
     Any sample but zero is speech. Hints are as exact as the audio's pieces, slices of 32 ms in a session.
     """
@@ -163,6 +165,22 @@ class ScriptedRecogniser:
         self.refusals = 0
         """How many times `open` refuses before it answers."""
 
+        self.open_s = 0.0
+        """How long opening a line takes."""
+
+        self.open_faults: list[ScriptedFault] = []
+        """Each `open` is a request."""
+
+        self.faults: list[ScriptedFault] = []
+        """Each utterance on each line is a request."""
+
+        self.heard_bytes: dict[int, int] = {}
+        """How much audio of each utterance came, on the line that had most of it."""
+
+        self.begun: dict[int, Utterance] = {}
+        self.streams: list[ScriptedRecogniserStream] = []
+        """Every line that was opened."""
+
         self.line_use: LineUse | None = None
         """What is told of each line's connection; None for a recogniser without one."""
 
@@ -178,10 +196,15 @@ class ScriptedRecogniser:
         if self.refusals:
             self.refusals -= 1
             raise ProviderUnavailable("no recogniser is free", provider="scripted", phase="connect")
+        await anyio.sleep(self.open_s)
+        if (fault := _take(self.open_faults)) is not None:
+            await fault.meet(0)
         self.opened += 1
         if on_line is not None and self.line_use is not None:
             on_line(self.line_use)
-        return ScriptedRecogniserStream(self, on_transcript, on_failure, on_hint)
+        stream = ScriptedRecogniserStream(self, on_transcript, on_failure, on_hint)
+        self.streams.append(stream)
+        return stream
 
 
 class ScriptedRecogniserStream:
@@ -205,52 +228,72 @@ class ScriptedRecogniserStream:
         self._on_hint = on_hint
         self._number = 0
         self._current: Utterance | None = None
-        self._speech_bytes = self._silence_bytes = 0
+        self._fault: ScriptedFault | None = None
+        self._heard_bytes = self._speech_bytes = self._silence_bytes = 0
         self._text = ""
         self._hinted: set[TurnHintKind] = set()
+        self._is_broken = False
         self._timers: list[asyncio.TimerHandle] = []
 
     def push(self, pcm: bytes) -> None:
         """Understand another word now and then, and say what the script says of the silence."""
         spoken = self._current
-        if spoken is None:
+        if spoken is None or self._is_broken:
             return
+        self._heard_bytes += len(pcm)
+        most_bytes = max(self._provider.heard_bytes.get(self._number, 0), self._heard_bytes)
+        self._provider.heard_bytes[self._number] = most_bytes
         if not any(pcm):
             self._silence_bytes += len(pcm)
-            silence_s = PCM_16K.duration_s(self._silence_bytes)
-            if silence_s >= spoken.eager_end_after_s and not self._hinted:
-                self._hint(TurnHintKind.EAGER_END, self._number, self._text, spoken.confidence)
-            if silence_s >= spoken.end_after_s and TurnHintKind.END not in self._hinted:
-                self._end(spoken)
+            self._be_silent(spoken, PCM_16K.duration_s(self._silence_bytes))
             return
         self._speech_bytes += len(pcm)
         self._silence_bytes = 0
         words = spoken.text.split()
-        text = " ".join(words[: self._speech_bytes // 9600])
-        if text != self._text:
+        known = min(self._speech_bytes // 9600, len(words))
+        if self._fault is not None and known >= self._fault.after and self._fault.kind == "cut":
+            self.drop()
+            return
+        text = " ".join(words[:known])
+        if text != self._text and not self._is_silent(known):
             self._text = text
             self._on_transcript(Transcript(self._number, text, is_final=False))
         if self._hinted:
             self._hint(TurnHintKind.RESUMED, self._number, self._text)
 
+    def _be_silent(self, spoken: Utterance, silence_s: float) -> None:
+        if self._is_silent(len(spoken.text.split()) + 1):
+            return
+        if silence_s >= spoken.eager_end_after_s and not self._hinted:
+            self._hint(TurnHintKind.EAGER_END, self._number, self._text, spoken.confidence)
+        if silence_s >= spoken.end_after_s and TurnHintKind.END not in self._hinted:
+            self._end(spoken)
+
     def begin_utterance(self, utterance: int) -> None:
         """Take the script's next utterance."""
+        begun = self._provider.begun
+        if utterance in begun:
+            self._current = replace(begun[utterance], fails=False)
+        else:
+            self._current = self._provider.script.pop(0) if self._provider.script else Utterance("")
+            begun[utterance] = self._current
         self._number = utterance
-        self._current = self._provider.script.pop(0) if self._provider.script else Utterance("")
-        self._speech_bytes = self._silence_bytes = 0
+        self._fault = _take(self._provider.faults)
+        self._heard_bytes = self._speech_bytes = self._silence_bytes = 0
         self._text = ""
         self._hinted.clear()
 
     def finish_utterance(self) -> None:
         """Answer when the script says."""
         spoken, self._current = self._current, None
-        if spoken is None or spoken.final_after_s == float("inf"):
+        if spoken is None or self._is_broken or self._is_silent(len(spoken.text.split()) + 1):
+            return
+        if spoken.final_after_s == math.inf:
             return
         final = Transcript(self._number, spoken.text, is_final=True, alternatives=spoken.alternatives)
         answer: Callable[[], None] = lambda: self._on_transcript(final)  # noqa: E731
-        if spoken.fails:
-            error = ProviderUnavailable("the line dropped", provider="scripted", phase="stream")
-            answer = lambda: self._on_failure(error)  # noqa: E731
+        if spoken.fails or (self._fault is not None and self._fault.kind == "cut"):
+            answer = self.drop
         self._timers.append(asyncio.get_running_loop().call_later(spoken.final_after_s, answer))
 
     def discard_utterance(self) -> None:
@@ -279,6 +322,17 @@ class ScriptedRecogniserStream:
         for timer in self._timers:
             timer.cancel()
         self._provider.closed += 1
+
+    def drop(self) -> None:
+        """Break."""
+        self._is_broken = True
+        self._on_failure(ProviderUnavailable("the line dropped", provider="scripted", phase="stream"))
+
+    def _is_silent(self, words: int) -> bool:
+        """Whether the fault keeps it from telling of so many words."""
+        if self._fault is None or self._fault.kind not in ("mute", "stall"):
+            return False
+        return self._fault.kind == "mute" or words > self._fault.after
 
 
 @dataclass

@@ -40,7 +40,7 @@ async def open_retriever(
     index = knowledge.index
     if settings.knowledge.embedder != "openai":
         name = "by meaning and words, on this machine" if index.has_embeddings else "by words alone"
-        yield Opened(index, name, is_offline=True)
+        yield Opened(index, name)
         return
     retriever = await _openai(settings, knowledge, lines)
     note = ""

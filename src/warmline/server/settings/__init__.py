@@ -9,6 +9,7 @@ from __future__ import annotations
 from warmline.server.settings.assignments import parse_assignments
 from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting, Value, setting_named
 from warmline.server.settings.example import example_file
+from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.load import DEFAULT_FILE, LoadedSettings, load_settings
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
@@ -42,6 +43,7 @@ __all__ = [
     "DeepgramTable",
     "DraftsTable",
     "ElevenLabsTable",
+    "FailoverTable",
     "Kind",
     "KnowledgeTable",
     "LimitsTable",

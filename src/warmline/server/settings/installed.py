@@ -14,12 +14,14 @@ GROUPS: Final = {
     "tts": "warmline.tts",
     "tools": "warmline.tools",
 }
-"""The group of entry points for each setting of `[providers]`, and for `tools.plugins`."""
+"""The group of entry points for each role in `[providers]`, and for `tools.plugins`."""
+
+_FALLBACKS: Final = "_fallbacks"
 
 
 def installed(key: str) -> Mapping[str, EntryPoint]:
     """Return what may be written for the setting `key` of `[providers]`, or for `tools.plugins`."""
-    return {entry.name: entry for entry in entry_points(group=GROUPS[key])}
+    return {entry.name: entry for entry in entry_points(group=GROUPS[key.removesuffix(_FALLBACKS)])}
 
 
 def names_in_words(*keys: str) -> str:

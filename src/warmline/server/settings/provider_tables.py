@@ -38,6 +38,15 @@ class ProvidersTable:
     tts: Literal["auto", "offline", "elevenlabs"] | str = setting(
         "auto", "Who speaks. `auto`: ElevenLabs if its key is set, else this machine."
     )
+    stt_fallbacks: tuple[Literal["offline", "deepgram"] | str, ...] = setting(
+        (), "Who listens where that one fails, in order; opened and kept ready like the first."
+    )
+    llm_fallbacks: tuple[Literal["offline", "openai", "anthropic"] | str, ...] = setting(
+        (), "Who answers where that one fails, in order; opened and kept ready like the first."
+    )
+    tts_fallbacks: tuple[Literal["offline", "elevenlabs"] | str, ...] = setting(
+        (), "Who speaks where that one fails, in order; opened and kept ready like the first."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +170,15 @@ class ElevenLabsTable:
     speed: float = setting(1.0, "How fast it speaks.", at_least=0.7, at_most=1.2)
     language: str = setting("", "ISO 639-1, such as `en`; empty leaves it to the model.", at_most=10)
     first_audio_ms: int = setting(
-        4_000,
-        "How long a reply's first audio may take before it is asked for over HTTP.",
+        1_000,
+        "How long a reply's first audio may take before it is asked for over HTTP. Another line is tried "
+        "before that: see `failover.tts_first_ms`.",
         unit="ms",
         at_least=100,
         at_most=60_000,
     )
     stall_ms: int = setting(
-        4_000,
+        2_000,
         "How late audio that is owed may be before the rest is asked for over HTTP.",
         unit="ms",
         at_least=100,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from warmline.server.settings.declaration import secret, setting
+from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
     DeepgramTable,
@@ -27,6 +28,7 @@ __all__ = [
     "PLUGINS",
     "REFERENCE",
     "AgentTable",
+    "FailoverTable",
     "KnowledgeTable",
     "LimitsTable",
     "LogTable",
@@ -269,6 +271,7 @@ class Settings:
     elevenlabs: ElevenLabsTable = ElevenLabsTable()
     deepgram: DeepgramTable = DeepgramTable()
     lines: LinesTable = LinesTable()
+    failover: FailoverTable = FailoverTable()
     log: LogTable = LogTable()
     plugins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """`[plugins.NAME]`: what another package's provider or tools are told, as written, by its name."""
@@ -283,5 +286,10 @@ NOT_ABOVE: Final = (
     ("recogniser.spare", "recogniser.processes"),
     ("lines.llm_warm", "lines.llm_connections"),
     ("lines.tts_warm", "lines.tts_connections"),
+    ("failover.llm_first_least_ms", "failover.llm_first_ms"),
+    ("failover.llm_stall_least_ms", "failover.llm_stall_ms"),
+    ("failover.tts_first_least_ms", "failover.tts_first_ms"),
+    ("failover.tts_stall_least_ms", "failover.tts_stall_ms"),
+    ("failover.stt_final_least_ms", "failover.stt_final_ms"),
 )
 """Pairs of settings whose first must not be above its second."""
