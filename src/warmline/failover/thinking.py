@@ -16,7 +16,8 @@ from warmline.failover.attempts import Attempt, Source
 from warmline.failover.continuing import Seam, WholeWords, continuation
 from warmline.failover.legs import FailoverState, Leg
 from warmline.failover.patience import FEW, Wait, percentile_s
-from warmline.failover.relay import Relay, relayed
+from warmline.failover.relay import Relay
+from warmline.failover.running import relayed
 from warmline.interfaces.llm import LanguageModel, LlmPiece, LlmRequest, ToolCall
 
 __all__ = ["stream"]
