@@ -180,6 +180,11 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         for attempt in self._attempts:
             self._drop(attempt)
 
+    def went_on(self) -> None:
+        """Note that something new came of the work: who is asked next may be anybody again."""
+        if self.leader is not None and self._gap.asked != [self.leader.leg.name]:
+            self._gap = Gap([self.leader.leg.name])
+
     def changed(self) -> None:
         """Look again: something has changed that the next step depends on."""
         self._is_changed = True
@@ -236,10 +241,10 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         for other in self._attempts:
             if other is not attempt:
                 self._drop(other)
-        if len(self._attempts) > 1 or self._gap.asked != [attempt.leg.name]:
+        if len(self._attempts) > 1:
             self._attempts = [attempt]
-            self._gap = Gap([attempt.leg.name])
-            self._is_anybody_left = True
+        self._gap.next_at_s = None
+        self._is_anybody_left = True
 
     def _drop(self, attempt: Attempt[ProviderT, PieceT]) -> None:
         if attempt.is_late:

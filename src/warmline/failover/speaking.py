@@ -201,6 +201,7 @@ class _Reply(Relay[TextToSpeech, SpeechChunk]):
     async def pieces(self) -> AsyncGenerator[SpeechChunk, None]:
         """Yield the audio, each word with the chunk by which it has begun."""
         while (chunk := await self.next()) is not None:
+            self.went_on()
             yield self._placed(chunk)
         if self._ahead_words:
             yield SpeechChunk(b"", tuple(self._ahead_words))

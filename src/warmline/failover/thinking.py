@@ -99,6 +99,7 @@ class _Answer(Relay[LanguageModel, LlmPiece]):
                     yield piece
                 elif text := self._seam.push(self._words.push(piece)):
                     self._said += text
+                    self.went_on()
                     yield text
         except ProviderError:
             if not self._has_called:
