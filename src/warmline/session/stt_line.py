@@ -216,12 +216,15 @@ class SttLine:
         try:
             while not self._lines:
                 await anyio.sleep(_REOPEN_DELAYS_S[min(self._failures, len(_REOPEN_DELAYS_S) - 1)])
-                line = self._better or await self._open()
-                self._better = None
+                line, self._better = self._better, None
+                problem = None
+                if line is None:
+                    line, problem = await self._open()
                 if line is not None:
                     self._attach(line)
-                else:
+                elif problem is not None:
                     self._failures += 1
+                    self._trouble(problem)
         finally:
             self._is_opening = False
             self._tell()
@@ -238,7 +241,7 @@ class SttLine:
             if spoken.replays >= self._state.settings.replays:
                 self._give_up(spoken)
             else:
-                line = await self._open()
+                line, _ = await self._open()
             if line is not None and self._audio:
                 self._attach(line)
             elif line is not None:
@@ -249,16 +252,15 @@ class SttLine:
             self._is_opening = False
             self._tell()
 
-    async def _open(self) -> RecogniserLine | None:
+    async def _open(self) -> tuple[RecogniserLine | None, ProviderError | None]:
+        """Return a line, or why there is none."""
         began_s = self._clock.now_s()
         line, failed = await self._legs.open()
         for each in failed:
             self._losses.append(
                 _Loss(each.leg, _kind(each, SetbackKind.UNAVAILABLE), began_s, str(each.problem))
             )
-        if line is None and failed and failed[-1].problem is not None:
-            self._trouble(failed[-1].problem)
-        return line
+        return line, next((each.problem for each in reversed(failed)), None)
 
     def _attach(self, line: RecogniserLine) -> None:
         """Listen to a line as well, and hand it what is being said."""
