@@ -22,8 +22,8 @@ __all__ = ["LIVE", "Check", "Opened", "Service", "each_of", "host_of", "key_of",
 _log = logging.getLogger(__name__)
 
 LIVE: Final = RetryPolicy(retries=1, backoff_s=0.0, statuses=frozenset())
-"""For what somebody on a call waits for: a connection that broke is replaced at once; whether to ask again, and
-whom, is for `failover` to decide."""
+"""For what somebody on a call waits for: a connection that broke is replaced at once; whether to ask
+again, and whom, is for `failover` to decide."""
 
 _CHECK_S: Final = 6.0
 """How long the start waits to learn whether a key is accepted."""
