@@ -27,14 +27,15 @@ async def relayed(
         relay: Not started yet.
         pieces: What is made of its pieces; closed here.
     """
-    problem: Exception | None = None
+    problem: BaseException | None = None
     async with anyio.create_task_group() as tasks:
         relay.start(tasks)
         try:
             async with aclosing(pieces):
                 yield pieces
-        # Raised below: the task group would put it into a group of one.
-        except Exception as error:  # noqa: BLE001
+        # Raised below: the task group would put it into a group of one, and whoever closes a generator
+        # that reads this would meet that in place of the end it asked for.
+        except (Exception, GeneratorExit) as error:  # noqa: BLE001
             problem = error
         finally:
             relay.stop()
