@@ -1,4 +1,4 @@
-"""Sound for a microphone whose far end takes any sound for speech: `ScriptedDetector`, `ScriptedRecogniser`."""
+"""Sound for scripted far ends, which take any sound for speech."""
 
 from __future__ import annotations
 

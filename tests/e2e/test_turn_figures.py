@@ -1,5 +1,6 @@
 """What the page shows of a turn beside its waiting time: early answers, setbacks, decisions."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -126,21 +127,23 @@ async def test_a_setback_is_told_in_plain_words_above_the_chart():
         [turn] = await eventually(page, over)
         assert turn["status"] == "completed"
         told = await page.get_by_test_id("setbacks").locator("li").all_inner_texts()
-        assert told == ["openai failed; it was asked again.", "openai failed; anthropic answered."]
+        failed = r"openai failed( after 0\.\d s)?"  # on a busy machine
+        assert re.fullmatch(rf"{failed}; it was asked again\.", told[0])
+        assert re.fullmatch(rf"{failed}; anthropic answered\.", told[1])
+        assert len(told) == 2
 
 
 async def test_the_page_has_words_for_whatever_a_turn_may_tell():
     """Its tables and the engine's names are the same."""
     async with running_server() as server, opened_page(server.url) as page:
-        tables = await page.evaluate(
-            "async () => { const { TRIGGERS, OUTCOMES, NOTES, SETBACKS } = await import('/page/decisions.js');"
-            " return { TRIGGERS, OUTCOMES, NOTES, SETBACKS }; }"
-        )
+        tables = await page.evaluate("() => import('/page/decisions.js').then((words) => ({ ...words }))")
     assert set(tables["TRIGGERS"]) == {trigger.value for trigger in DraftTrigger}
     assert set(tables["NOTES"]) == {kind.value for kind in NoteKind}
     assert set(tables["SETBACKS"]) == {kind.value for kind in SetbackKind}
     ends = {
-        event: next_draft_state(DraftState.HELD, event) for event in DraftEvent if event not in BEFORE_END
+        event: next_draft_state(DraftState.HELD, event)
+        for event in DraftEvent
+        if event is not DraftEvent.AUDIO_MADE
     }
     assert {name: outcome["kept"] for name, outcome in tables["OUTCOMES"].items()} == {
         event.value: state is DraftState.ADOPTED for event, state in ends.items()
