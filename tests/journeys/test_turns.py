@@ -352,7 +352,8 @@ async def test_an_hours_call_ends_at_its_limit():
         await talk.caller.sends_nothing(1)
         assert LoopClock().now_s() - began_s > 3600
         assert talk.line.ended is EndReason.EXPIRED
-    assert len(talk.line.turns()) == 60
+    assert len(talk.line.turns()) == 61
+    assert talk.line.turns()[-1].heard_text == hands.settings.expiry_farewell
 
 
 async def test_a_detector_that_cannot_keep_up_is_told_once_and_the_session_goes_on():

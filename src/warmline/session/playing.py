@@ -72,6 +72,8 @@ class Playing:
         self._sent: deque[tuple[float, bytes]] = deque()
         self._is_first = True
         self._is_complete = False
+        self._is_closed = False
+        self._is_cut = False
         self._is_fresh = True
         self._has_timer = False
         self._changed = anyio.Event()
@@ -84,10 +86,12 @@ class Playing:
     @property
     def has_more(self) -> bool:
         """Whether there is sound that is still to be sent, or to be sent again."""
-        return bool(self._pieces)
+        return self._is_cut or bool(self._pieces)
 
     def add(self, audio: bytes, audio_format: AudioFormat) -> None:
-        """Take more sound; it is sent in this call if it is due."""
+        """Take more sound; it is sent in this call if it is due. What comes after `close` is dropped."""
+        if self._is_closed:
+            return
         self._format = audio_format
         self._pieces.append(audio)
         self._pending_s += audio_format.duration_s(len(audio))
@@ -110,6 +114,15 @@ class Playing:
     def shut(self) -> None:
         """Hold what comes from now on."""
         self.is_open = False
+
+    def close(self) -> None:
+        """Let go of the sound: nothing more is sent, and `has_more` stays what it is."""
+        self._is_closed = True
+        self._is_cut = bool(self._pieces)
+        self.is_open = False
+        self._pieces.clear()
+        self._sent.clear()
+        self._change()
 
     def rewind(self, to_s: float) -> None:
         """Have everything behind `to_s` sent again; the channel has dropped it, and the gate is shut.

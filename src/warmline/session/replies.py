@@ -82,10 +82,21 @@ class Replies:
             asked: What is answered, which is in the context; None if nothing was said yet.
             instructions: For this reply alone, in place of the session's.
         """
-        timeline.record(Mark.TURN_COMMITTED, self._stage.clock.now_s())
-        reply = Reply(self._stage, self._first_audio_sent, timeline, asked, is_draft=False)
-        self._take_turn(reply)
-        self._start(reply, instructions or self._stage.instructions)
+        self._begin(self._reply(timeline, asked), instructions or self._stage.instructions)
+
+    def say(self, text: str, end_reason: EndReason | None = None) -> None:
+        """Say something of the agent's own accord; nobody has the floor.
+
+        Args:
+            text: What.
+            end_reason: Why the session ends when it was heard; None if it goes on.
+        """
+        timeline = Timeline()
+        timeline.record(Mark.REPLY_REQUESTED, self._stage.clock.now_s())
+        self._stage.move(FloorEvent.REPLY_REQUESTED)
+        reply = self._reply(timeline, None)
+        reply.fixed_text, reply.end_reason = text, end_reason
+        self._begin(reply, self._stage.instructions)
 
     def draft(
         self,
@@ -102,7 +113,7 @@ class Replies:
             on_first_audio: Called when there is something to play.
             on_failure: Called with the reason if it can't be made.
         """
-        reply = Reply(self._stage, self._first_audio_sent, timeline, asked, is_draft=True)
+        reply = self._reply(timeline, asked, is_draft=True)
         reply.on_first_audio, reply.on_failure = on_first_audio, on_failure
         self._start(reply, self._stage.instructions)
         return reply
@@ -222,8 +233,17 @@ class Replies:
         is_meant = reply is not None and reply.id == reply_id and reply.standing is Standing.TURN
         return reply if is_meant and reply is not None and Mark.AUDIO_SENT in reply.timeline else None
 
+    def _reply(self, timeline: Timeline, asked: ContextItem | None, *, is_draft: bool = False) -> Reply:
+        return Reply(self._stage, self._first_audio_sent, timeline, asked, is_draft=is_draft)
+
+    def _begin(self, reply: Reply, instructions: str) -> None:
+        reply.mark(Mark.TURN_COMMITTED)
+        self._take_turn(reply)
+        self._start(reply, instructions)
+
     def _start(self, reply: Reply, instructions: str) -> None:
-        reply.ends_session = is_goodbye(reply.user_text)
+        if is_goodbye(reply.user_text):
+            reply.fixed_text, reply.end_reason = self._stage.settings.farewell, EndReason.GOODBYE
         self._stage.start(self._make, reply, instructions)
 
     def _take_turn(self, reply: Reply) -> None:
@@ -286,8 +306,8 @@ class Replies:
         if reply.standing is Standing.PAUSED:
             return  # The floor is the user's.
         self._stage.move(FloorEvent.REPLY_FINISHED)
-        if reply.ends_session and status is TurnStatus.COMPLETED:
-            self._stage.end(EndReason.GOODBYE)
+        if reply.end_reason is not None and status is TurnStatus.COMPLETED:
+            self._stage.end(reply.end_reason)
         else:
             self._on_floor_open()
 
@@ -299,4 +319,5 @@ class Replies:
             reply.timeline.record(Mark.PLAYOUT_DONE, self._stage.clock.now_s())
         self._stage.context.heard(reply.item_id, heard)
         self._answering.tell_done(reply, _REPLY_STATUS[status], detail)
+        reply.playing.close()
         self._stage.channel.send(TurnMeasured(reply.report(heard)))

@@ -13,13 +13,14 @@ from warmline.core.formats import AudioFormat
 from warmline.core.ids import new_id
 from warmline.core.line_use import LineUse
 from warmline.core.setback import Setback
-from warmline.interfaces.channel import ReplyStarted, ReplyText, SessionEvent
+from warmline.interfaces.channel import EndReason, ReplyStarted, ReplyText, SessionEvent
 from warmline.interfaces.llm import Message
 from warmline.interfaces.retriever import Passage
 from warmline.interfaces.tts import SpeechChunk, SpokenWord
 from warmline.session.context import ContextItem
 from warmline.session.playing import Playing
 from warmline.session.stage import Stage
+from warmline.session.trimming import reckoned_tokens
 from warmline.timeline.marks import Mark
 from warmline.timeline.notes import NoteKind, Waste
 from warmline.timeline.report import PlayoutTruth, TurnReport, TurnStatus, turn_report
@@ -27,9 +28,6 @@ from warmline.timeline.timeline import Timeline
 from warmline.tools.results import ToolResult
 
 __all__ = ["Reply", "Standing"]
-
-_CHARACTERS_A_TOKEN = 4
-"""OpenAI's rule of thumb for English."""
 
 
 class Standing(enum.Enum):
@@ -104,7 +102,12 @@ class Reply:
         self.is_written = False
         """The client wants text alone: what was sent was read."""
 
-        self.ends_session = False
+        self.fixed_text: str | None = None
+        """What it says, where that is known beforehand; None to ask the model."""
+
+        self.end_reason: EndReason | None = None
+        """Why the session ends with it, once it was heard; None if it goes on."""
+
         self.scope: anyio.CancelScope | None = None
         """What making it runs in; None before that begins."""
 
@@ -139,8 +142,8 @@ class Reply:
     def cost(self) -> Waste:
         """What it cost so far; wasted, if it is a draft that is dropped."""
         return Waste(
-            -(-self.prompt_characters // _CHARACTERS_A_TOKEN),
-            -(-self.answer_characters // _CHARACTERS_A_TOKEN),
+            reckoned_tokens(self.prompt_characters),
+            reckoned_tokens(self.answer_characters),
             self.voice_characters,
         )
 
