@@ -102,7 +102,7 @@ async def test_a_dropped_draft_is_told_from_the_one_that_was_kept_on_a_phone_too
         row = page.locator("[data-span=drafts]")
         assert await row.locator(".block.dropped").count() == 1
         assert await row.locator(".block").count() == 2
-        said = await row.text_content()
+        said = await row.text_content() or ""
         assert "before your last word" in said
         assert "dropped: you went on, wasted about" in said
         assert await page.evaluate(OUTSIDE) == 0
