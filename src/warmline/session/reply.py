@@ -256,7 +256,8 @@ class Reply:
                 )
                 for word in chunk.words
             )
-            self.sound(SpeechChunk(chunk.audio, words), audio_format)
+            self._words.extend(words)
+            self.playing.add(chunk.audio, audio_format)
         self.playing.complete()
 
     def sound(self, chunk: SpeechChunk, audio_format: AudioFormat) -> None:
