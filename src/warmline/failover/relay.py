@@ -389,14 +389,15 @@ async def relayed(
         relay: Not started yet.
         pieces: What is made of its pieces; closed here.
     """
-    problem: Exception | None = None
+    problem: Exception | GeneratorExit | None = None
     async with anyio.create_task_group() as tasks:
         relay.start(tasks)
         try:
             async with aclosing(pieces):
                 yield pieces
-        # Raised below: the task group would put it into a group of one.
-        except Exception as error:  # noqa: BLE001
+        # Raised below: the task group would put it into a group of one. A generator that is closed while
+        # it stands at a piece, as one whose reader is cancelled, must get its exit back as it was.
+        except (Exception, GeneratorExit) as error:  # noqa: BLE001
             problem = error
         finally:
             relay.stop()
