@@ -245,18 +245,33 @@ async def test_a_summary_that_is_not_there_in_time_is_done_without(model):
 async def test_nothing_that_was_said_is_in_the_log_of_a_summary(caplog):
     """What it is made of, and what it says, are personal."""
     caplog.set_level("DEBUG")
-    await run_long(NotingModel(), turns=20)
+    await run_long(NotingModel(), turns=50)
     assert any(record.message == "context.summarised" for record in caplog.records)
     told = " ".join(str(vars(record)) for record in caplog.records)
     assert "question" not in told
     assert "Notes number" not in told
 
 
+STORY = " ".join(f"This is sentence {number} of a rather long story." for number in range(15))
+
+
+async def test_a_reply_whose_text_waits_for_its_voice_can_be_interrupted():
+    """The model has written more than is spoken ahead, and is held back."""
+    async with conversation(Stagehands(), "tell me a story", "no wait", replies=[STORY, "Yes?"]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(5)
+        await talk.caller.speaks(0.6)
+        await talk.caller.is_silent(3)
+        story, answer = talk.line.turns()
+    assert story.status is TurnStatus.INTERRUPTED
+    assert 40 < len(story.heard_text) < 120
+    assert answer.heard_text == "Yes?"
+
+
 async def test_ten_minutes_of_pauses_rapid_exchanges_and_long_replies():
     """Every turn is answered, no sound runs dry, one line serves to the end, and nothing grows."""
-    story = " ".join(f"This is sentence {number} of a rather long story." for number in range(15))
     settings = SessionSettings(context=ContextPolicy(1_500))
-    model = ScriptedModel([story, "Yes.", "No.", "At nine.", "At six.", "Of course."] * 200, word_s=0.02)
+    model = ScriptedModel([STORY, "Yes.", "No.", "At nine.", "At six.", "Of course."] * 200, word_s=0.02)
     found = [Passage(title="Hours", source="hours.md", text="nine to six " * 20, score=0.9)]
     hands = Stagehands(model=model, retriever=ScriptedRetriever(found, 0.05), settings=settings)
     hands.voice.chunk_s = 0.05
