@@ -102,9 +102,9 @@ def test_a_summary_that_comes_after_the_plain_step_is_shown_all_the_same():
     due = context.unsummarised()
     for number in range(10, 14):
         add(context, number)
-    assert context.messages[0].role is Role.USER
+    assert "Ann" not in str(context.messages)
     assert context.summarise(due, "Ann wants a refund.")
-    assert context.messages[0].role is Role.SYSTEM
+    assert "Ann" in context.messages[0].text
     # What left since then is for the next summary, on top of this one.
     again = context.unsummarised()
     assert again.summary == "Ann wants a refund."
@@ -140,5 +140,7 @@ def test_what_left_is_kept_without_its_passages():
         context.add(asked)
         context.found(asked.item_id, found)
         context.messages_for(asked)
-    assert sum(bool(context.find(f"user_{number}").message.passages) for number in range(12)) <= 5
-    assert context.find("user_11").message.passages
+    items = [context.find(f"user_{number}") for number in range(12)]
+    kept = [bool(item and item.message.passages) for item in items]
+    assert sum(kept) <= 5
+    assert kept[-1]
