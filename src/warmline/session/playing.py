@@ -84,6 +84,12 @@ class Playing:
         return self.playout.sent_s + self._pending_s
 
     @property
+    def kept_s(self) -> float:
+        """How much sound is held in memory: made ahead, or sent and kept."""
+        pieces = [*self._pieces, *(audio for _, audio in self._sent)]
+        return sum(self._format.duration_s(len(audio)) for audio in pieces) if self._format else 0.0
+
+    @property
     def has_more(self) -> bool:
         """Whether there is sound that is still to be sent, or to be sent again."""
         return self._is_cut or bool(self._pieces)

@@ -134,6 +134,7 @@ class Replies:
         """Stop making a draft; nobody knew of it."""
         draft.status = TurnStatus.CANCELLED
         draft.cancel()
+        draft.playing.close()
 
     def pause(self) -> None:
         """Silence the reply, which there is, until it is known whether the user takes the floor.
