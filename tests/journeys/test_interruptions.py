@@ -3,6 +3,7 @@
 import pytest
 
 from tests.journeys.conversation import Stagehands, conversation
+from warmline.core.formats import AudioFormat, Encoding
 from warmline.interfaces.channel import ReplyDone, ReplyResumed, ReplyStarted
 from warmline.session.settings import SessionSettings
 from warmline.testing.line import Line
@@ -155,3 +156,20 @@ async def test_an_agent_can_be_told_to_stop_at_any_sound():
         await talk.caller.speaks(0.3)
         await talk.caller.is_silent(3.0)
     assert talk.line.turns()[1].user_text == "mhm"
+
+
+@pytest.mark.parametrize("stopped_ms", range(50, 1700, 150))
+async def test_no_sample_is_lost_or_doubled_where_a_reply_goes_on(stopped_ms):
+    """Whatever the place, the far end has dropped just what it is sent again."""
+    line = Line(output_format=AudioFormat(Encoding.PCM16, 8_000))
+    async with conversation(Stagehands(line=line), "when do you open", "", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.2)
+        [started] = line.of_type(ReplyStarted)
+        sent_bytes = line.played_bytes[started.reply_id]
+        assert talk.session.playout_truncated(started.item_id, stopped_ms)
+        await talk.caller.is_silent(9.0)
+    [resumed] = line.of_type(ReplyResumed)
+    again_bytes = line.played_bytes[started.reply_id] - sent_bytes
+    assert resumed.from_ms * 16 + again_bytes == WORDS * 300 * 16

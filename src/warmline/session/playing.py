@@ -119,7 +119,7 @@ class Playing:
         assert self._format is not None or not self._sent
         while self._sent and self.playout.sent_s > to_s:
             began_s, audio = self._sent.pop()
-            keep = self._format.size_bytes(max(to_s - began_s, 0.0)) if self._format else 0
+            keep = self._format.size_bytes(max(to_s - began_s, 0.0) + _ROUNDING_S) if self._format else 0
             again, kept = audio[keep:], audio[:keep]
             if kept:
                 self._sent.append((began_s, kept))
