@@ -158,6 +158,22 @@ async def test_an_agent_can_be_told_to_stop_at_any_sound():
     assert talk.line.turns()[1].user_text == "mhm"
 
 
+async def test_the_client_can_cancel_a_reply_that_is_paused():
+    """The floor stays with the user, whose turn is answered."""
+    hands = Stagehands()
+    async with conversation(hands, "when do you open", "on Mondays", replies=[LONG, "Yes."]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.2)
+        assert talk.session.cancel_reply()
+        assert talk.session.floor is Floor.USER
+        await talk.caller.speaks(0.6)
+        await talk.caller.is_silent(3.0)
+    first, second = talk.line.turns()
+    assert (first.status, first.heard_text) == (TurnStatus.CANCELLED, "We open at nine in")
+    assert (second.user_text, second.heard_text) == ("on Mondays", "Yes.")
+
+
 @pytest.mark.parametrize("stopped_ms", range(50, 1700, 150))
 async def test_no_sample_is_lost_or_doubled_where_a_reply_goes_on(stopped_ms):
     """Whatever the place, the far end has dropped just what it is sent again."""
