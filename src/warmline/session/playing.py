@@ -86,6 +86,11 @@ class Playing:
         """Whether there is sound that is still to be sent, or to be sent again."""
         return bool(self._pieces)
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether all of it is made, and was sent."""
+        return self._is_complete and not self._pieces
+
     def add(self, audio: bytes, audio_format: AudioFormat) -> None:
         """Take more sound; it is sent in this call if it is due."""
         self._format = audio_format
@@ -135,7 +140,7 @@ class Playing:
 
     async def until_sent(self) -> None:
         """Wait until it is complete and everything was sent; it may be paused and sent again later."""
-        while self._pieces or not self._is_complete:
+        while not self.is_sent:
             await self._changed.wait()
 
     async def run(self) -> None:
@@ -156,7 +161,7 @@ class Playing:
         now_s = self._clock.now_s()
         while self._pieces and self.playout.lead_s(now_s) <= self._lead_s + _ROUNDING_S:
             self._send(self._pieces.popleft(), now_s)
-        if was_enough or (self._is_complete and not self._pieces):
+        if was_enough or self.is_sent:
             self._change()
 
     def _send(self, audio: bytes, now_s: float) -> None:

@@ -194,7 +194,7 @@ class Replies:
     def playout_finished(self, reply_id: str) -> None:
         """Everything sent of the reply has been heard."""
         reply = self._sounding(reply_id)
-        if reply is not None and reply.is_made:
+        if reply is not None and reply.playing.is_sent:
             playout = reply.playing.playout
             playout.progressed(playout.sent_s, self._stage.clock.now_s())
             self._played(reply)
