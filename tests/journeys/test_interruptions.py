@@ -189,3 +189,19 @@ async def test_no_sample_is_lost_or_doubled_where_a_reply_goes_on(stopped_ms):
     [resumed] = line.of_type(ReplyResumed)
     again_bytes = line.played_bytes[started.reply_id] - sent_bytes
     assert resumed.from_ms * 16 + again_bytes == WORDS * 300 * 16
+
+
+async def test_speech_that_the_client_clears_during_a_reply_was_none():
+    """The reply goes on where it stopped, and what is said next is a turn of its own."""
+    async with conversation(Stagehands(), "on Mondays", "when do you open", replies=[LONG]) as talk:
+        talk.session.receive_text("when do you open")
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.2)
+        talk.session.clear_audio()
+        assert talk.session.floor is Floor.AGENT
+        await talk.caller.is_silent(8.0)
+        [turn] = talk.line.turns()
+        assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(3.0)
+    assert talk.line.turns()[1].user_text == "when do you open"
