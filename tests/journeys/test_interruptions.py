@@ -205,3 +205,18 @@ async def test_speech_that_the_client_clears_during_a_reply_was_none():
         await talk.caller.speaks(1.0)
         await talk.caller.is_silent(3.0)
     assert talk.line.turns()[1].user_text == "when do you open"
+
+
+async def test_a_reply_that_is_asked_for_during_a_paused_one_is_the_answer_to_what_is_being_said():
+    """What was dropped at the far end is not taken for heard."""
+    hands = Stagehands(settings=SessionSettings(playout_lead_s=60))
+    async with conversation(hands, "when do you open", "on Mondays", replies=[LONG, "Yes."]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.2)
+        assert talk.session.request_reply()
+        await talk.caller.speaks(0.6)
+        await talk.caller.is_silent(3.0)
+    first, second = talk.line.turns()
+    assert (first.status, first.heard_text) == (TurnStatus.INTERRUPTED, "We open at nine in")
+    assert (second.user_text, second.heard_text) == ("on Mondays", "Yes.")
