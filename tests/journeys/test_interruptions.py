@@ -1,10 +1,14 @@
 """Sounds during a reply: what takes the floor, and what gives it back."""
 
+import re
+from contextlib import asynccontextmanager
+
 import pytest
 
 from tests.journeys.conversation import Stagehands, conversation
 from warmline.core.formats import AudioFormat, Encoding
 from warmline.interfaces.channel import ReplyDone, ReplyResumed, ReplyStarted
+from warmline.interfaces.tts import SpeechChunk, SpokenWord
 from warmline.session.settings import SessionSettings
 from warmline.testing.line import Line
 from warmline.testing.scripted import ScriptedModel, ScriptedVoice, Utterance
@@ -220,3 +224,30 @@ async def test_a_reply_that_is_asked_for_during_a_paused_one_is_the_answer_to_wh
     first, second = talk.line.turns()
     assert (first.status, first.heard_text) == (TurnStatus.INTERRUPTED, "We open at nine in")
     assert (second.user_text, second.heard_text) == ("on Mondays", "Yes.")
+
+
+class BriskVoice(ScriptedVoice):
+    """Speaks every word for 100 ms."""
+
+    @asynccontextmanager
+    async def synthesise(self, text, audio_format):
+        async def chunks():
+            for index, match in enumerate(re.finditer(r"\S+", text)):
+                word = SpokenWord(match.start(), match.end(), index * 100)
+                yield SpeechChunk(b"\x01" * audio_format.size_bytes(0.1), (word,))
+
+        yield chunks()
+
+
+async def test_a_short_word_counts_as_heard_although_the_next_was_dropped_at_the_far_end():
+    """Half of it was played; where the next one begins is known still."""
+    hands = Stagehands(voice=BriskVoice())
+    async with conversation(hands, "when do you open", "", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(1.5)
+        await talk.caller.speaks(0.2)
+        [started] = talk.line.of_type(ReplyStarted)
+        assert talk.session.playout_truncated(started.item_id, 370)
+        assert talk.said()[1] == ("agent", "We open at nine")
+        assert talk.session.playout_truncated(started.item_id, 340)
+        assert talk.said()[1] == ("agent", "We open at")

@@ -287,7 +287,12 @@ class Reply:
         while end < len(self.text) and not (self.text[end].isalnum() or self.text[end].isspace()):
             end += 1
         sounded = self.text[:end]
-        return sounded.strip() if is_all else heard_text(sounded, words, heard_s * 1000).strip()
+        if is_all:
+            return sounded.strip()
+        # Where the next word begins tells how long the last one is.
+        known = self._words[: len(words) + 1]
+        text = sounded if len(known) == len(words) else self.text
+        return heard_text(text, known, heard_s * 1000).strip()
 
     def report(self, heard: str) -> TurnReport:
         """Return the turn's figures as far as they are known."""
