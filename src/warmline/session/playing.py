@@ -94,6 +94,11 @@ class Playing:
         """Whether there is sound that is still to be sent, or to be sent again."""
         return self._is_cut or bool(self._pieces)
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether all of it is made, and was sent."""
+        return self._is_complete and not self._pieces
+
     def add(self, audio: bytes, audio_format: AudioFormat) -> None:
         """Take more sound; it is sent in this call if it is due. What comes after `close` is dropped."""
         if self._is_closed:
@@ -138,7 +143,7 @@ class Playing:
         assert self._format is not None or not self._sent
         while self._sent and self.playout.sent_s > to_s:
             began_s, audio = self._sent.pop()
-            keep = self._format.size_bytes(max(to_s - began_s, 0.0)) if self._format else 0
+            keep = self._format.size_bytes(max(to_s - began_s, 0.0) + _ROUNDING_S) if self._format else 0
             again, kept = audio[keep:], audio[:keep]
             if kept:
                 self._sent.append((began_s, kept))
@@ -154,7 +159,7 @@ class Playing:
 
     async def until_sent(self) -> None:
         """Wait until it is complete and everything was sent; it may be paused and sent again later."""
-        while self._pieces or not self._is_complete:
+        while not self.is_sent:
             await self._changed.wait()
 
     async def run(self) -> None:
@@ -175,7 +180,7 @@ class Playing:
         now_s = self._clock.now_s()
         while self._pieces and self.playout.lead_s(now_s) <= self._lead_s + _ROUNDING_S:
             self._send(self._pieces.popleft(), now_s)
-        if was_enough or (self._is_complete and not self._pieces):
+        if was_enough or self.is_sent:
             self._change()
 
     def _send(self, audio: bytes, now_s: float) -> None:

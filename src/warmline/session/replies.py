@@ -47,7 +47,7 @@ _REPLY_STATUS: Final = {
 class Replies:
     """A session's replies, of which at most one is the agent's turn and not over; drafts are beside it.
 
-    What changes here: `current` and `_past`, in methods that do not await.
+    What changes here: `current`, `_past` and `_left_until_s`, in methods that do not await.
     """
 
     def __init__(self, stage: Stage, providers: Providers, on_floor_open: Callable[[], None]) -> None:
@@ -65,6 +65,8 @@ class Replies:
         self.retrieving = self._answering.retrieving
         self._past: deque[Reply] = deque(maxlen=_KEPT)
         self._count = 0
+        self._left_until_s = 0.0
+        """Until when a reply sounds that was left playing."""
 
     async def prepare(self) -> None:
         """Get ready what the first reply will want; nobody waits for it."""
@@ -179,6 +181,7 @@ class Replies:
             stopped_at_s = reply.paused_at_s
         else:
             self._stage.channel.stop_playout(reply.id)
+        self._left_until_s = 0.0
         if status is TurnStatus.INTERRUPTED:
             reply.timeline.record(Mark.BARGE_IN, stopped_at_s)
         self._close(reply, status, reply.heard_so_far())
@@ -186,10 +189,17 @@ class Replies:
         return True
 
     def leave_playing(self) -> None:
-        """Call a reply that is made but still playing over, and all of it heard: the client has it."""
-        if reply := self.current:
-            reply.cancel()
-            self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
+        """Call a reply that is made but still playing over, and all of it heard: the client has it.
+
+        A paused one is not playing, and stays.
+        """
+        reply = self.current
+        if reply is None or reply.standing is Standing.PAUSED:
+            return
+        now_s = self._stage.clock.now_s()
+        self._left_until_s = now_s + reply.playing.playout.lead_s(now_s)
+        reply.cancel()
+        self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
 
     def playout_started(self, reply_id: str) -> None:
         """The first sample of the reply is heard now."""
@@ -206,7 +216,7 @@ class Replies:
     def playout_finished(self, reply_id: str) -> None:
         """Everything sent of the reply has been heard."""
         reply = self._sounding(reply_id)
-        if reply is not None and reply.is_made:
+        if reply is not None and reply.playing.is_sent:
             playout = reply.playing.playout
             playout.progressed(playout.sent_s, self._stage.clock.now_s())
             self._played(reply)
@@ -252,6 +262,7 @@ class Replies:
         self._count += 1
         reply.number = self._count
         self.current = reply
+        reply.playing.playout.follows(self._left_until_s)
         self._stage.context.begin_reply(reply.item_id)
         reply.place_exchanges()
         reply.let_out()

@@ -239,7 +239,9 @@ class Reply:
 
     def say_ready(self, text: str, chunks: Sequence[SpeechChunk], audio_format: AudioFormat) -> None:
         """Say what was made ahead, behind what was said so far; nothing else of the reply comes."""
-        if self._words and (said := self._words[-1].text_end) < len(self.text):
+        if self.playing.made_s == 0:
+            self.text = ""
+        elif self._words and (said := self._words[-1].text_end) < len(self.text):
             self.text = self.text[:said]
         if self.text and not self.text[-1].isspace():
             self.text += " "
@@ -262,7 +264,8 @@ class Reply:
 
     def sound(self, chunk: SpeechChunk, audio_format: AudioFormat) -> None:
         """Take more of its sound, and the words that begin in it."""
-        if Mark.TTS_FIRST_AUDIO not in self.timeline:
+        # What was made ahead may be said before the voice is asked for anything.
+        if Mark.TTS_FIRST_AUDIO not in self.timeline and Mark.TTS_STARTED in self.timeline:
             self.mark(Mark.TTS_FIRST_AUDIO)
             self.on_first_audio()
         self._words.extend(chunk.words)
@@ -288,7 +291,12 @@ class Reply:
         while end < len(self.text) and not (self.text[end].isalnum() or self.text[end].isspace()):
             end += 1
         sounded = self.text[:end]
-        return sounded.strip() if is_all else heard_text(sounded, words, heard_s * 1000).strip()
+        if is_all:
+            return sounded.strip()
+        # Where the next word begins tells how long the last one is.
+        known = self._words[: len(words) + 1]
+        text = sounded if len(known) == len(words) else self.text
+        return heard_text(text, known, heard_s * 1000).strip()
 
     def report(self, heard: str) -> TurnReport:
         """Return the turn's figures as far as they are known."""

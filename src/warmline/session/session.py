@@ -154,10 +154,12 @@ class Session:
 
     def cancel_reply(self) -> bool:
         """Stop the reply; False if there is none."""
+        was_paused = self._replies.is_paused
         if not self._replies.interrupt(TurnStatus.CANCELLED):
             return False
-        self._stage.move(FloorEvent.REPLY_FINISHED)
-        self._floor_opened()
+        if not was_paused:  # Else the floor is the user's.
+            self._stage.move(FloorEvent.REPLY_FINISHED)
+            self._floor_opened()
         return True
 
     def playout_started(self, reply_id: str) -> None:
