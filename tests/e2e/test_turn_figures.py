@@ -69,7 +69,7 @@ async def test_an_early_answer_stands_in_the_chart_and_its_reasons_behind_a_fold
         assert {"draft_begun", "draft_adopted"} <= set(shown)
 
         row = page.locator("[data-span=drafts]")
-        said = await row.text_content()
+        said = await row.text_content() or ""
         assert "after your last word, on your words, which were certain; kept: you were done" in said
         assert await row.locator(".block.draft:not(.dropped)").count() == 1
         held = page.locator("[data-span=voice_first_audio] .held")
@@ -102,7 +102,7 @@ async def test_a_dropped_draft_is_told_from_the_one_that_was_kept_on_a_phone_too
         row = page.locator("[data-span=drafts]")
         assert await row.locator(".block.dropped").count() == 1
         assert await row.locator(".block").count() == 2
-        said = await row.text_content()
+        said = await row.text_content() or ""
         assert "before your last word" in said
         assert "dropped: you went on, wasted about" in said
         assert await page.evaluate(OUTSIDE) == 0
