@@ -66,3 +66,23 @@ async def test_a_reply_goes_on_where_a_short_sound_stopped_it(tmp_path, understo
         again_s = (stop["playedMs"] - resume["fromMs"]) / 1000
         assert played_s == pytest.approx(LASTS_S + again_s, abs=0.06)
         assert await page.evaluate("warmline.stats.underruns") == 0
+
+
+async def test_a_sound_before_the_first_word_of_a_reply_delays_it_at_most(tmp_path):
+    """Nothing had been heard that could go on; all of it is heard once it is clear that nobody spoke."""
+    model = ScriptedModel([LONG], first_word_s=1.5)
+    hands = Stagehands(recogniser=ScriptedRecogniser(["mhm"]), model=model)
+    async with running_server(hands.providers()) as server, opened_page(server.url) as page:
+        await page.get_by_test_id("mic-button").click()
+        await eventually(page, "warmline.stats.micFramesSent > 20")
+        await page.get_by_test_id("text-input").fill("When are you open?")
+        await page.keyboard.press("Enter")
+        await eventually(page, "warmline.floor === 'thinking'")
+        await say(page, hum(tmp_path / "hum.wav", 0.4))
+        await eventually(page, "warmline.floor === 'user'")
+        await eventually(page, "warmline.floor === 'thinking'")
+        over = "warmline.turns.filter(turn => turn.status !== 'playing')"
+        [turn] = await eventually(page, over, within_s=30)
+        assert (turn["status"], turn["playout"], turn["heard_text"]) == ("completed", "reported", LONG)
+        played_s = await page.evaluate("warmline.stats.playedSamples") / OUTPUT_HZ
+        assert played_s == pytest.approx(LASTS_S, abs=0.06)

@@ -69,7 +69,7 @@ async def test_an_early_answer_stands_in_the_chart_and_its_reasons_behind_a_fold
         assert {"draft_begun", "draft_adopted"} <= set(shown)
 
         row = page.locator("[data-span=drafts]")
-        said = await row.text_content()
+        said = await row.text_content() or ""
         assert "after your last word, on your words, which were certain; kept: you were done" in said
         assert await row.locator(".block.draft:not(.dropped)").count() == 1
         held = page.locator("[data-span=voice_first_audio] .held")

@@ -116,7 +116,9 @@ async def test_a_cough_before_the_first_sound_delays_nothing_for_good():
         await talk.caller.is_silent(9.0)
     [turn] = talk.line.turns()
     assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)
-    assert not talk.line.of_type(ReplyResumed)  # nothing had been heard of it
+    # Nothing had been sent of it that could be stopped: a far end that was told so would play no more of it.
+    assert not talk.line.stops
+    assert not talk.line.of_type(ReplyResumed)
     assert len(hands.model.requests) == 1
 
 

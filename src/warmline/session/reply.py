@@ -219,7 +219,9 @@ class Reply:
         self.standing = Standing.PAUSED
         self.paused_at_s = self._stage.clock.now_s()
         self.playing.shut()
-        self._stage.channel.stop_playout(self.id)
+        # A far end that is told to stop plays no more of it until it is told that it goes on.
+        if Mark.AUDIO_SENT in self.timeline:
+            self._stage.channel.stop_playout(self.id)
         self.playing.rewind(self.playing.playout.heard_s(self.paused_at_s))
 
     def resume(self) -> int:
