@@ -21,6 +21,7 @@ from warmline.session.settings import SessionSettings
 from warmline.testing.line import Line
 from warmline.testing.scripted import (
     ScriptedDetector,
+    ScriptedFault,
     ScriptedModel,
     ScriptedRecogniser,
     ScriptedRetriever,
@@ -432,3 +433,27 @@ async def test_a_reply_is_asked_for_the_turn_in_progress_alone():
         await talk.caller.speaks(1.0)
         await talk.caller.is_silent(2.0)
     assert talk.said() == [("user", "and close")]
+
+
+@pytest.mark.parametrize("times", [1, float("inf")])
+async def test_a_recogniser_that_finds_no_word_in_a_long_utterance_is_not_believed_alone(times):
+    """It may be one that does not listen; where another finds none either, nobody spoke."""
+    hands = Stagehands()
+    hands.recogniser.faults = [ScriptedFault("deaf", times=times)]
+    async with conversation(hands, "when do you open") as talk:
+        await talk.caller.speaks(1.5)
+        await talk.caller.is_silent(5)
+    assert [turn.user_text for turn in talk.line.turns()] == (["when do you open"] if times == 1 else [])
+    assert hands.recogniser.opened == 2
+    assert not talk.line.of_type(SessionFailure)
+
+
+async def test_a_cough_without_a_word_is_believed():
+    """Nothing is sent again for it."""
+    hands = Stagehands()
+    hands.recogniser.faults = [ScriptedFault("deaf")]
+    async with conversation(hands, "") as talk:
+        await talk.caller.speaks(0.3)
+        await talk.caller.is_silent(3)
+    assert talk.line.turns() == []
+    assert hands.recogniser.opened == 1

@@ -427,10 +427,10 @@ class _Conversation:
             item = context.find(turn.item_id)
             if turn.text and (item is None or item.message.text != turn.text):
                 line.problem(f"{turn} is not in the context")
-        said = Counter(m.text for m in context.messages if m.role is Role.ASSISTANT and m.text)
+        kept = Counter(m.text for m in context.messages if m.role is Role.ASSISTANT and m.text)
         items = (context.find(item_id) for item_id in {reply.item_id for reply in line.replies.values()})
-        if said != Counter(item.message.text for item in items if item is not None and item.message.text):
-            line.problem(f"the context holds what no reply said: {said}")
+        if kept != Counter(item.message.text for item in items if item is not None and item.message.text):
+            line.problem(f"the context holds what no reply said: {kept}")
 
     def _check_reply(self, reply: Reply) -> None:
         """Check that its words are those of requests that answer its turn, none lost or doubled."""
