@@ -30,9 +30,6 @@ class NoteKind(enum.Enum):
     FALSE_INTERRUPTION = "false_interruption"
     """Nothing was said, or nothing that asks for the floor: the reply went on where it had stopped."""
 
-    UNDERRUN = "underrun"
-    """Everything that was sent had been played, and more was to come."""
-
     TOOL_CALLED = "tool_called"
     SETBACK = "setback"
     """A provider failed, or was late; what was done about it."""

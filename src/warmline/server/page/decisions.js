@@ -36,7 +36,6 @@ export const NOTES = {
   retrieval_late: "Answered without passages",
   retrieval_failed: "Looking in the documents failed",
   false_interruption: "A sound was no interruption, and the answer went on",
-  underrun: "The sound ran out for a moment",
   tool_called: "A tool was used",
   setback: "Something went wrong",
 };
