@@ -2,7 +2,7 @@
 
 ```
 WarmlineError
-├─ ConfigError                      the operator fixes a setting
+├─ ConfigError                      the operator fixes a setting, or a tool's definition
 ├─ InputError                       the person fixes what they handed in: a recording, a document
 ├─ PoolError                        a connection could not be had or kept; providers' clients translate it
 │  ├─ LeaseTimeout                  no line became free in time, or too many wait already
@@ -14,6 +14,7 @@ WarmlineError
 ├─ ProviderError                    a provider failed; carries provider, phase, retryable, request id
 │  ├─ ProviderUnavailable           trying again, or elsewhere, may help
 │  └─ ProviderRejected              key, quota or input: trying again will not help
+├─ ToolError                        a tool could not do what it was asked for; the text is told to the model
 ├─ ProtocolError
 │  ├─ LocalProtocolError            our bug: we broke the wire's rules
 │  └─ RemoteProtocolError           theirs: carries the code and the field to tell them
@@ -48,6 +49,7 @@ __all__ = [
     "ProviderRejected",
     "ProviderUnavailable",
     "RemoteProtocolError",
+    "ToolError",
     "WarmlineError",
     "leaves",
 ]
@@ -60,7 +62,7 @@ class WarmlineError(Exception):
 
 
 class ConfigError(WarmlineError):
-    """A setting is unknown, has the wrong type, or cannot be met."""
+    """A setting is unknown, has the wrong type, or cannot be met; or a function cannot be made a tool."""
 
 
 class InputError(WarmlineError):
@@ -143,6 +145,14 @@ class ProviderUnavailable(ProviderError):
 
 class ProviderRejected(ProviderError):
     """The provider refused: the key, the quota or the input is wrong."""
+
+
+class ToolError(WarmlineError):
+    """A tool could not do what it was asked for.
+
+    Raised by tools. The text is told to the model, which tells the person: write what went wrong in
+    their words, and nothing secret. Of any other error the model learns only that there was one.
+    """
 
 
 class ProtocolError(WarmlineError):

@@ -113,6 +113,16 @@ async def test_wrong_key_is_said_once_and_never_shown(tmp_path):
     assert WRONG_KEY not in output + errors
 
 
+async def test_fallbacks_are_checked_as_the_first_choices_are():
+    """A fallback that does not work is found out before it is needed."""
+    keys = {f"{name}_API_KEY": "a-key" for name in ("OPENAI", "ANTHROPIC", "ELEVENLABS", "DEEPGRAM")}
+    fallbacks = {"providers.llm_fallbacks": ["anthropic", "offline"], "providers.stt_fallbacks": ["offline"]}
+    plan = await planned(load_settings(None, fallbacks, keys).settings)
+    assert [(each.check, each.role) for each in plan if each.service != "anthropic"] == ALL
+    checks = [each.check for each in plan if each.service == "anthropic"]
+    assert checks == [*CONNECTIONS, "reply", "clean-up"]
+
+
 async def test_mute_socket_fails_alone():
     """Although a call would go on over HTTP."""
     async with far_ends() as running:

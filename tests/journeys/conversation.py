@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import anyio
 
+from warmline.failover.legs import FailoverState
+from warmline.failover.settings import FailoverSettings
 from warmline.interfaces.llm import Role
 from warmline.interfaces.vad import VoiceActivityDetector
 from warmline.session.session import Session
@@ -37,7 +39,10 @@ class Stagehands:
     settings: SessionSettings = field(default_factory=SessionSettings)
 
     def providers(self) -> Providers:
-        return Providers(ScriptedDetector(), self.recogniser, self.retriever, self.model, self.voice)
+        quiet = FailoverState(FailoverSettings(apology=""))
+        return Providers(
+            ScriptedDetector(), self.recogniser, self.retriever, self.model, self.voice, failover=quiet
+        )
 
 
 @dataclass

@@ -49,17 +49,17 @@ async def test_speech_in_the_middle_of_a_sentence_stops_playing_at_once_and_keep
 
 async def test_the_far_ends_word_on_what_it_played_corrects_the_context():
     """The page knows to the millisecond what left its loudspeaker."""
-    async with conversation(Stagehands(), "when do you open", "", replies=[LONG]) as talk:
+    async with conversation(Stagehands(), "when do you open", "hold on", replies=[LONG]) as talk:
         await talk.caller.speaks(1.0)
         await talk.caller.is_silent(2.0)
         await talk.caller.speaks(0.4)
         [reply] = talk.line.of_type(ReplyDone)
         assert talk.session.playout_truncated(reply.item_id, 750)  # 2.5 words of 300 ms
         await talk.caller.is_silent(2.0)
-    [turn] = talk.line.turns()
+    turn = talk.line.turns()[0]
     assert turn.heard_text == "We open at"
     assert turn.playout is PlayoutTruth.REPORTED
-    assert talk.said()[-1] == ("agent", "We open at")
+    assert talk.said()[1] == ("agent", "We open at")
     assert not talk.session.playout_truncated("item_unknown", 10)
 
 
@@ -70,6 +70,7 @@ async def test_speech_before_any_sound_cancels_the_reply_and_leaves_nothing_in_t
         retriever=ScriptedRetriever(delay_s=1.4 if stage == "retrieval" else 0),
         model=ScriptedModel([LONG], first_word_s=1.4 if stage == "model" else 0),
         voice=ScriptedVoice(first_audio_s=1.4 if stage == "voice" else 0),
+        settings=SessionSettings(drafting=None, retrieval_deadline_s=5.0),
     )
     async with conversation(hands, "when do you open", "I mean tomorrow") as talk:
         await talk.caller.speaks(1.0)
@@ -79,9 +80,10 @@ async def test_speech_before_any_sound_cancels_the_reply_and_leaves_nothing_in_t
         assert talk.line.of_type(FloorChanged)[-1].floor is Floor.USER
         await talk.caller.is_silent(0.1)
         asked = len(hands.model.requests)
-        assert asked == (0 if stage == "retrieval" else 1)
-        assert hands.model.cancelled == (1 if stage == "model" else 0)
-        assert hands.voice.cancelled == (1 if stage == "voice" else 0)
+        # A model that is late is asked again.
+        assert asked == (0 if stage == "retrieval" else 1) or (stage == "model" and asked > 1)
+        assert hands.model.cancelled == (asked if stage == "model" else 0)
+        assert (hands.voice.cancelled > 0) == (stage == "voice")
         assert not talk.line.played_bytes
         assert talk.said() == [("user", "when do you open")]
         await talk.caller.is_silent(4.0)
@@ -147,7 +149,7 @@ async def test_client_cancels_the_reply_and_the_floor_is_open():
 
 async def test_a_late_report_of_a_reply_that_was_stopped_changes_nothing():
     """It crossed the stop on its way."""
-    async with conversation(Stagehands(), "when do you open", "", replies=[LONG]) as talk:
+    async with conversation(Stagehands(), "when do you open", "hold on", replies=[LONG]) as talk:
         await talk.caller.speaks(1.0)
         await talk.caller.is_silent(1.5)
         await talk.caller.speaks(0.4)
@@ -163,12 +165,12 @@ async def test_a_late_report_of_a_reply_that_was_stopped_changes_nothing():
 async def test_a_plain_client_is_reckoned_with_when_it_is_interrupted():
     """It plays in real time from what it was sent, as far as anybody knows."""
     hands = Stagehands(line=Line(reports_playout=False))
-    async with conversation(hands, "when do you open", "", replies=[LONG]) as talk:
+    async with conversation(hands, "when do you open", "hold on", replies=[LONG]) as talk:
         await talk.caller.speaks(1.0)
         await talk.caller.is_silent(2.0)
         await talk.caller.speaks(0.4)
         await talk.caller.is_silent(2.0)
-    [turn] = talk.line.turns()
+    turn = talk.line.turns()[0]
     assert turn.playout is PlayoutTruth.RECKONED
     assert turn.heard_text == "We open at nine in"
     assert next(e.report.status for e in talk.line.of_type(TurnMeasured)) is TurnStatus.PLAYING

@@ -24,9 +24,9 @@ MOMENTS = {
     "before anything": (0.0, 0.1, Floor.OPEN),
     "while the user speaks": (1.0, 0.0, Floor.USER),
     "while endpointing": (1.0, 0.4, Floor.ENDPOINTING),
-    "during retrieval": (1.0, 0.7, Floor.THINKING),
-    "while the model thinks": (1.0, 1.0, Floor.THINKING),
-    "while the voice begins": (1.0, 1.4, Floor.THINKING),
+    "during retrieval": (0.6, 0.54, Floor.THINKING),
+    "while the model thinks": (1.0, 0.7, Floor.THINKING),
+    "while the voice begins": (1.0, 1.0, Floor.THINKING),
     "while the reply plays": (1.0, 3.0, Floor.AGENT),
     "after the reply": (1.0, 13.0, Floor.OPEN),
 }
@@ -38,6 +38,7 @@ def slow_hands() -> Stagehands:
         retriever=ScriptedRetriever(delay_s=0.3),
         model=ScriptedModel([LONG], first_word_s=0.3),
         voice=ScriptedVoice(first_audio_s=0.3),
+        settings=SessionSettings(drafting=None, retrieval_deadline_s=1.0),
     )
 
 

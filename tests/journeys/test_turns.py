@@ -4,6 +4,7 @@ import pytest
 
 from tests.journeys.conversation import Stagehands, conversation
 from warmline.core.line_use import LineUse, OpenCost
+from warmline.core.setback import SetbackKind
 from warmline.errors import ProviderUnavailable
 from warmline.interfaces.channel import (
     EndReason,
@@ -26,6 +27,7 @@ from warmline.testing.scripted import (
     Utterance,
 )
 from warmline.testing.virtual_time import LoopClock
+from warmline.timeline.notes import NoteKind
 from warmline.timeline.report import PlayoutTruth, TurnStatus
 from warmline.turns.floor import Floor
 
@@ -40,6 +42,7 @@ async def test_single_turn_is_heard_recognised_answered_and_played():
         retriever=ScriptedRetriever([PASSAGE], delay_s=0.05),
         model=ScriptedModel(["We open at nine."], first_word_s=0.25),
         voice=ScriptedVoice(first_audio_s=0.12),
+        settings=SessionSettings(drafting=None),
     )
     async with conversation(hands, Utterance("when do you open", final_after_s=0.1)) as talk:
         await talk.caller.is_silent(1.0)
@@ -58,22 +61,23 @@ async def test_single_turn_is_heard_recognised_answered_and_played():
         "transcript_final": 332,
         "silence_reached": 512 + 0,
         "turn_committed": 512,
+        # Looked up with each partial; the last one's passages are there when the turn is over.
         "retrieval_started": 512,
-        "retrieval_done": 562,
-        "llm_started": 562,
-        "llm_first_text": 812,
-        "llm_done": 812,
-        "first_clause": 812,
-        "tts_started": 812,
-        "tts_first_audio": 932,
-        "audio_sent": 932,
-        "audio_played": 942,
-        "tts_done": 932,
+        "retrieval_done": 512,
+        "llm_started": 512,
+        "llm_first_text": 762,
+        "llm_done": 762,
+        "first_clause": 762,
+        "tts_started": 762,
+        "tts_first_audio": 882,
+        "audio_sent": 882,
+        "audio_played": 892,
+        "tts_done": 882,
         # four words of 300 ms
-        "playout_done": 932 + 1200 + 10,
+        "playout_done": 882 + 1200 + 10,
     }
     assert (
-        sum(c.duration_us for c in turn.contributions) == turn.response_us == pytest.approx(942_000, abs=20)
+        sum(c.duration_us for c in turn.contributions) == turn.response_us == pytest.approx(892_000, abs=20)
     )
     floors = [event.floor for event in talk.line.of_type(FloorChanged)]
     assert floors == [
@@ -138,7 +142,7 @@ async def test_ten_sentences_are_spoken_in_order_and_never_far_ahead():
     answer = " ".join(f"Sentence number {n} has just seven words." for n in range(10))
     hands = Stagehands(
         model=ScriptedModel([answer], word_s=0.01),
-        settings=SessionSettings(playout_lead_s=1.0),
+        settings=SessionSettings(playout_lead_s=1.0, held_audio_s=0.0),
     )
     async with conversation(hands, "tell me everything") as talk:
         await talk.caller.speaks(1.0)
@@ -258,13 +262,18 @@ async def test_a_final_that_never_comes_is_replaced_by_the_partial():
 async def test_slow_retrieval_is_not_waited_for_beyond_its_deadline():
     """An answer without passages beats no answer."""
     hands = Stagehands(retriever=ScriptedRetriever([PASSAGE], delay_s=60))
+    hands.settings = SessionSettings(drafting=None, retrieval_deadline_s=0.15, typed_retrieval_deadline_s=1.5)
     async with conversation(hands, "when do you open") as talk:
         await talk.caller.speaks(1.0)
         await talk.caller.is_silent(5)
-    [turn] = talk.line.turns()
-    assert turn.marks_us["retrieval_done"] - turn.marks_us["retrieval_started"] == pytest.approx(
-        1_500_000, abs=10
-    )
+        talk.session.receive_text("And when do you close?")
+        await talk.caller.is_silent(5)
+    spoken, typed = talk.line.turns()
+    for turn, deadline_us in ((spoken, 150_000), (typed, 1_500_000)):
+        assert "retrieval_done" not in turn.marks_us
+        waited_us = turn.marks_us["llm_started"] - turn.marks_us["turn_committed"]
+        assert waited_us == pytest.approx(deadline_us, abs=10)
+        assert NoteKind.RETRIEVAL_LATE in [note.kind for note in turn.notes]
     assert hands.model.requests[0].messages[-1].passages == ()
 
 
@@ -291,20 +300,21 @@ async def test_a_model_cut_off_in_the_middle_leaves_what_was_heard_in_the_contex
     """Not what it had meant to say."""
     hands = Stagehands(
         model=ScriptedModel(
-            ["The first sentence is whole. The second is not."], word_s=0.4, error_after_words=7
+            ["The first sentence is whole. The second is not."], word_s=0.1, error_after_words=7
         )
     )
     async with conversation(hands, "go on") as talk:
         await talk.caller.speaks(1.0)
-        await talk.caller.is_silent(6)
+        await talk.caller.is_silent(20)
     [turn] = talk.line.turns()
     assert turn.status is TurnStatus.FAILED
+    assert {setback.kind for setback in turn.setbacks} == {SetbackKind.CUT}
     assert talk.said()[-1] == ("agent", turn.heard_text)
     assert "The first sentence is".startswith(turn.heard_text[:15])
 
 
-async def test_a_recogniser_that_drops_is_replaced_and_the_turn_goes_on_with_what_it_understood():
-    """The line is opened anew; the person is told once."""
+async def test_a_recogniser_that_drops_is_replaced_and_hears_what_was_said_again():
+    """The line breaks where the final should come; nobody notices."""
     hands = Stagehands()
     async with conversation(
         hands, Utterance("when do you open", fails=True), "and when do you close"
@@ -315,7 +325,9 @@ async def test_a_recogniser_that_drops_is_replaced_and_the_turn_goes_on_with_wha
         await talk.caller.is_silent(4)
     assert [turn.user_text for turn in talk.line.turns()] == ["when do you open", "and when do you close"]
     assert hands.recogniser.opened == 2
-    assert [f.code for f in talk.line.of_type(SessionFailure)] == ["recogniser_failed"]
+    assert talk.line.of_type(SessionFailure) == []
+    first, second = (turn.marks_us["transcript_final"] for turn in talk.line.turns())
+    assert first - second < 150_000
 
 
 async def test_a_recogniser_that_is_late_to_open_loses_none_of_the_first_words():

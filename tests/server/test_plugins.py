@@ -201,7 +201,7 @@ async def test_a_provider_of_another_kind_is_none_such(plugin):
         ("[plugins]\nmine = 3", "line 2: plugins.mine is 3; it must be a table, [plugins.mine]"),
         (
             "[plugins.yours]\nx = 1",
-            "line 1: [plugins.yours] is for no provider that is there (installed: mine)",
+            "line 1: [plugins.yours] is for no package that is there (installed: mine)",
         ),
         (
             '[plugins.mine]\napi_key = "abc"',

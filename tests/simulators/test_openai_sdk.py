@@ -313,7 +313,7 @@ async def test_a_refusal_is_the_error_that_it_is(openai, fault, kind, code):
 @pytest.mark.parametrize(
     ("body", "code", "param"),
     [
-        ({"messages": []}, "invalid_value", "messages"),
+        ({"messages": []}, "empty_array", "messages"),
         ({"messages": [{"role": "bot", "content": "x"}]}, "invalid_value", "messages[0].role"),
         ({"messages": [{"role": "user"}]}, "missing_required_parameter", "messages[0].content"),
         ({"messages": "x"}, "invalid_type", "messages"),
@@ -363,7 +363,7 @@ async def test_a_wrong_response_is_refused(client, body, code, param):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({"input": []}, "invalid_value"),
+        ({"input": []}, "empty_array"),
         ({"input": ["x"] * 2049}, "invalid_value"),
         ({"input": ["a", ""]}, "invalid_value"),
         ({"input": "x" * 40_000}, "context_length_exceeded"),

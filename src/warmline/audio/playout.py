@@ -19,6 +19,7 @@ class Playout:
 
         self._anchor_at_s: float | None = None
         self._anchor_played_s = 0.0
+        self._rewound_to_s = 0.0
 
     def sent(self, duration_s: float, now_s: float) -> None:
         """Note that more audio was handed to the channel, which plays it behind what it has."""
@@ -26,8 +27,8 @@ class Playout:
         self.sent_s += duration_s
 
     def started(self, now_s: float) -> None:
-        """Take the far end's word that the first sample is heard now."""
-        self._anchor(0.0, now_s)
+        """Take the far end's word that the first sample is heard now, or the first after a rewind."""
+        self._anchor(self._rewound_to_s, now_s)
 
     def progressed(self, played_s: float, now_s: float) -> None:
         """Take the far end's word on how much has been heard; more than was sent counts as all."""
@@ -38,6 +39,18 @@ class Playout:
         if self._anchor_at_s is None:
             return 0.0
         return min(self.sent_s, self._anchor_played_s + max(now_s - self._anchor_at_s, 0.0))
+
+    def rewind(self, to_s: float, now_s: float) -> None:
+        """Note that the channel stopped, and has dropped what it had behind `to_s`."""
+        heard_s = min(self.heard_s(now_s), to_s)
+        self.sent_s = self._rewound_to_s = min(self.sent_s, to_s)
+        self._anchor(heard_s, now_s)
+
+    def dry_s(self, now_s: float) -> float:
+        """Return for how long there has been nothing left to play; 0 before anything was sent."""
+        if self._anchor_at_s is None:
+            return 0.0
+        return max(now_s - self._anchor_at_s - (self.sent_s - self._anchor_played_s), 0.0)
 
     def lead_s(self, now_s: float) -> float:
         """Return how much of what was sent is still to be heard."""

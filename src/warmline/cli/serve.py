@@ -59,10 +59,12 @@ async def _serve(load: SettingsWith, profile: str | None) -> None:
                 found = await held.enter_async_context(simulated(profile, sentences=sentences))
                 settings = load(found)
                 console.print(f"Simulated: {', '.join(found.base_urls)}, network {profile}", highlight=False)
-            async with open_providers(settings, knowledge) as providers:
-                starting.stop()
-                _tell_who_serves(providers, console)
-                await serve(listener, settings, knowledge, providers, lambda: _tell_url(listener, console))
+            with index_progress(console) as on_progress:
+                opening = open_providers(settings, knowledge, on_progress)
+                providers = await held.enter_async_context(opening)
+            starting.stop()
+            _tell_who_serves(providers, console)
+            await serve(listener, settings, knowledge, providers, lambda: _tell_url(listener, console))
         finally:
             starting.stop()
 
@@ -83,6 +85,9 @@ def _tell_who_serves(providers: Providers, console: Console) -> None:
     console.print(f"Listens: {providers.listens_by}", highlight=False)
     console.print(f"Answers: {providers.answers_by}", highlight=False)
     console.print(f"Speaks:  {providers.speaks_by}", highlight=False)
+    console.print(f"Finds:   {providers.finds_by}", highlight=False)
+    for note in providers.notes:
+        console.print(Text(note, "yellow"))
     for problem in providers.problems:
         console.print(Text.assemble(("Replies will fail: ", "bold red"), problem))
 

@@ -104,24 +104,27 @@ async def _talk(
             if profile is not None:
                 sentences = knowledge.index.sentences()
                 settings = load(await held.enter_async_context(simulated(profile, sentences=sentences)))
-            async with open_providers(settings, knowledge) as providers:
-                status.stop()
-                for problem in providers.problems:
-                    console.print(Text.assemble(("Replies will fail: ", "bold red"), problem))
-                floors = _Floors(view.show)
-                channel = LocalChannel(speaker, floors.show)
-                session = Session(channel, providers, session_settings(settings), clock)
-                channel.attach(session)
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(channel.run)
-                    if plan.turns:
-                        tasks.start_soon(_play_in, session, floors, plan, settings, clock)
+            with index_progress(console) as on_progress:
+                providers = await held.enter_async_context(open_providers(settings, knowledge, on_progress))
+            status.stop()
+            for problem in providers.problems:
+                console.print(Text.assemble(("Replies will fail: ", "bold red"), problem))
+            for note in providers.notes:
+                console.print(Text(note, "yellow"))
+            floors = _Floors(view.show)
+            channel = LocalChannel(speaker, floors.show)
+            session = Session(channel, providers, session_settings(settings), clock)
+            channel.attach(session)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(channel.run)
+                if plan.turns:
+                    tasks.start_soon(_play_in, session, floors, plan, settings, clock)
+                    await session.run()
+                else:
+                    console.print("Speak; say goodbye or press Ctrl+C to end.", style="dim")
+                    with closing(Microphone(session)):
                         await session.run()
-                    else:
-                        console.print("Speak; say goodbye or press Ctrl+C to end.", style="dim")
-                        with closing(Microphone(session)):
-                            await session.run()
-                    tasks.cancel_scope.cancel()
+                tasks.cancel_scope.cancel()
     if (out := plan.out) is not None:
         await anyio.to_thread.run_sync(lambda: write_wav(out, bytes(channel.heard), rate_hz=PCM_24K.rate_hz))
 

@@ -25,6 +25,7 @@ __all__ = [
     "PartialTranscript",
     "ReplyAudioDone",
     "ReplyDone",
+    "ReplyResumed",
     "ReplyStarted",
     "ReplyStatus",
     "ReplyText",
@@ -33,6 +34,7 @@ __all__ = [
     "SourcesFound",
     "SpeechStarted",
     "SpeechStopped",
+    "Telephone",
     "TurnMeasured",
     "TurnSettings",
     "UserTurn",
@@ -127,6 +129,19 @@ class ReplyStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyResumed:
+    """Its sound was stopped for what turned out to be no interruption, and comes again from `from_ms` on."""
+
+    reply_id: str
+    item_id: str
+    from_ms: int
+    """Milliseconds of the reply's sound; what the channel reports of it goes on counting from here."""
+
+    until_ms: int | None
+    """The length of the reply's sound if all of it is made: no other `ReplyAudioDone` follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourcesFound:
     """What the answer draws on."""
 
@@ -186,6 +201,7 @@ SessionEvent = (
     | PartialTranscript
     | UserTurn
     | ReplyStarted
+    | ReplyResumed
     | SourcesFound
     | ReplyText
     | ReplyAudioDone
@@ -195,8 +211,33 @@ SessionEvent = (
 )
 
 
+class Telephone(Protocol):
+    """What a channel can do beside speech, if it is a telephone call."""
+
+    async def transfer(self, number: str) -> None:
+        """Connect the person with `number`, in international form; the agent leaves.
+
+        Raises:
+            ToolError: the far end did not take it.
+        """
+        ...
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Press keys, one after another.
+
+        Raises:
+            ToolError: the far end did not take it.
+        """
+        ...
+
+
 class Channel(Protocol):
     """The session's way to the person's ear and eye."""
+
+    @property
+    def telephone(self) -> Telephone | None:
+        """What it can do as a telephone; None if it is none."""
+        ...
 
     @property
     def output_format(self) -> AudioFormat | None:
@@ -217,7 +258,7 @@ class Channel(Protocol):
         ...
 
     def stop_playout(self, reply_id: str) -> None:
-        """Silence the reply now and drop what is queued of it."""
+        """Silence the reply now and drop what is queued of it; `ReplyResumed` may follow."""
         ...
 
     def close(self, reason: EndReason) -> None:

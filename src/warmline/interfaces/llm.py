@@ -6,12 +6,21 @@ import enum
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from warmline.core.line_use import OnLine
 from warmline.interfaces.retriever import Passage
 
-__all__ = ["LanguageModel", "LlmPiece", "LlmRequest", "Message", "Role", "ToolCall", "ToolSpec"]
+__all__ = [
+    "ConversationPreparer",
+    "LanguageModel",
+    "LlmPiece",
+    "LlmRequest",
+    "Message",
+    "Role",
+    "ToolCall",
+    "ToolSpec",
+]
 
 
 class Role(enum.Enum):
@@ -108,5 +117,26 @@ class LanguageModel(Protocol):
 
         Raises:
             ProviderError: from entering or iterating.
+        """
+        ...
+
+
+@runtime_checkable
+class ConversationPreparer(Protocol):
+    """What a `LanguageModel` may be as well: one that gains from knowing of a conversation early.
+
+    Ask by `isinstance`; a model that gains nothing lacks `prepare`.
+    """
+
+    async def prepare(self, request: LlmRequest) -> None:
+        """Have a conversation's line open and its context read before anybody waits for an answer.
+
+        For when a session begins, beside everything else; `stream` may be called meanwhile, and does
+        not wait for this. Nothing is answered, but what is read may be billed as input. What fails is
+        left to the first turn, which then does without. Cancelling leaves nothing behind.
+
+        Args:
+            request: As the first turn's will be, as far as it is known: its instructions, tools and
+                conversation's id, which must not be empty, and the messages so far, which may be none.
         """
         ...

@@ -33,6 +33,9 @@ class Passage:
     score: float
     """How well it fits, 0..1; below 0.25 it is probably about something else."""
 
+    is_by_words: bool = False
+    """It was found by shared words alone: meaning is not compared, or could not be in time."""
+
 
 class Retriever(Protocol):
     """An index over documents."""

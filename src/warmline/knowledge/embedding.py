@@ -15,13 +15,38 @@ from warmline.knowledge.chunks import Chunk
 from warmline.knowledge.minilm import Floats, MiniLm
 from warmline.knowledge.vectors import text_digest
 
-__all__ = ["embed_chunks"]
+__all__ = ["combined", "embed_chunks", "texts_of"]
 
 HEADING_WEIGHT: Final = 1.0
 """Of the innermost heading's embedding, beside the text's."""
 
 TITLE_WEIGHT: Final = 0.25
 """Of the document's title's: many chunks share it, and it may be no more than a file's name."""
+
+
+def texts_of(chunks: Sequence[Chunk]) -> dict[str, bytes]:
+    """Return the texts that chunks' embeddings are made of, each once, with their `text_digest`."""
+    texts = dict.fromkeys(text for chunk in chunks for text in (chunk.text, chunk.title, chunk.headings[0]))
+    return {text: text_digest(text) for text in texts}
+
+
+def combined(chunks: Sequence[Chunk], found: Mapping[bytes, Floats]) -> Floats:
+    """Return the chunks' embeddings, each of length 1, in rows.
+
+    Args:
+        chunks: At least one.
+        found: Those of all `texts_of` them, by digest, of length 1 and as many figures each.
+    """
+    digests = texts_of(chunks)
+
+    def embedding(chunk: Chunk) -> Floats:
+        vector = found[digests[chunk.text]] + TITLE_WEIGHT * found[digests[chunk.headings[0]]]
+        if len(chunk.headings) > 1:
+            vector += HEADING_WEIGHT * found[digests[chunk.title]]
+        unit: Floats = vector / np.linalg.norm(vector)
+        return unit
+
+    return np.stack([embedding(chunk) for chunk in chunks]).astype(np.float32)
 
 
 def embed_chunks(
@@ -41,21 +66,12 @@ def embed_chunks(
     Returns:
         Embeddings of length 1, shape (chunks, 384); and every one that they were made from, by digest.
     """
-    texts = dict.fromkeys(text for chunk in chunks for text in (chunk.text, chunk.title, chunk.headings[0]))
-    digests = {text: text_digest(text) for text in texts}
+    digests = texts_of(chunks)
     found = {digest: kept[digest] for digest in digests.values() if digest in kept}
     missing = [text for text, digest in digests.items() if digest not in found]
     known = len(found)
-    on_progress(known, len(texts))
+    on_progress(known, len(digests))
     if missing:
-        new = model.encode_all(missing, lambda done: on_progress(known + done, len(texts)))
+        new = model.encode_all(missing, lambda done: on_progress(known + done, len(digests)))
         found.update((digests[text], vector) for text, vector in zip(missing, new, strict=True))
-
-    def embedding(chunk: Chunk) -> Floats:
-        vector = found[digests[chunk.text]] + TITLE_WEIGHT * found[digests[chunk.headings[0]]]
-        if len(chunk.headings) > 1:
-            vector += HEADING_WEIGHT * found[digests[chunk.title]]
-        unit: Floats = vector / np.linalg.norm(vector)
-        return unit
-
-    return np.stack([embedding(chunk) for chunk in chunks]).astype(np.float32), found
+    return combined(chunks, found), found

@@ -1,12 +1,7 @@
 """The index over a folder of documents: what a question is looked up in.
 
 Meaning decides (embeddings), words help a little (BM25); without the embedding model, words alone.
-
-A passage's score is the cosine between question and passage, moved by a few hundredths for shared
-words, so that the order is that of z(cosine) + 0.1 z(BM25). Without embeddings it is the share of
-the question's words that the passage has, weighted by how rare they are. Both are scaled so that
-the same limit of 0.25 tells questions about something else apart; the scales were read off the
-sample documents' questions, and `bench/passages.py` prints what they let through.
+What a score means is in `ranking`.
 """
 
 from __future__ import annotations
@@ -19,30 +14,20 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
-import numpy as np
-import platformdirs
 
 from warmline.errors import ConfigError
 from warmline.interfaces.retriever import Passage, Query
+from warmline.knowledge.calibration import MINILM
 from warmline.knowledge.chunks import Chunk, chunk_document
 from warmline.knowledge.documents import DEFAULT_MAX_FILE_BYTES, Reading, Skipped, read_folder
 from warmline.knowledge.embedding import embed_chunks
-from warmline.knowledge.lexical import LexicalIndex, Scores
 from warmline.knowledge.minilm import Floats, MiniLm
+from warmline.knowledge.ranking import LEXICAL_WEIGHT, Ranking, readings_of
 from warmline.knowledge.vectors import VectorFile
 
 __all__ = ["DEFAULT_TOP_K", "Index", "OnProgress", "Progress", "Stage", "build_index"]
 
 DEFAULT_TOP_K: Final = 4
-
-LEXICAL_WEIGHT: Final = 0.1
-"""Of BM25 beside the cosine, both as z-scores; more made far paraphrases worse."""
-
-COSINE_SCALE: Final = 0.9
-"""From a cosine to a score: at 0.28 few good questions are below and few others above."""
-
-SHARE_SCALE: Final = 1.25
-"""From a share of a question's words to a score: the same is so at 0.2."""
 
 SEARCH_THREADS: Final = 2
 """A search fills one core; more at once would only make each slower."""
@@ -70,7 +55,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
-"""Called on the thread that builds."""
+"""Called on the thread that builds, or on the event loop where that is what builds."""
 
 
 class Index:
@@ -98,13 +83,12 @@ class Index:
             top_k: How many passages a search returns at most.
             lexical_weight: What shared words count beside meaning.
         """
+        self.ranking = Ranking(chunks, top_k=top_k, lexical_weight=lexical_weight)
+        """The passages, for those who compare meanings elsewhere."""
+
         self._reading = reading
-        self._chunks = tuple(chunks)
         self._model = model
         self._vectors = vectors
-        self._lexical = LexicalIndex([f"{chunk.title}. {chunk.text}" for chunk in chunks])
-        self._top_k = top_k
-        self._lexical_weight = lexical_weight
         self._threads = anyio.CapacityLimiter(SEARCH_THREADS)
         self.notes = tuple(notes)
 
@@ -116,7 +100,7 @@ class Index:
     @property
     def passage_count(self) -> int:
         """How many passages can be found."""
-        return len(self._chunks)
+        return len(self.ranking.chunks)
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
@@ -136,41 +120,28 @@ class Index:
     def sentences(self) -> tuple[str, ...]:
         """Return every heading and sentence once, in order: what a recogniser should expect to hear."""
         return tuple(
-            dict.fromkeys(text for chunk in self._chunks for text in (*chunk.headings, *chunk.sentences))
+            dict.fromkeys(
+                text for chunk in self.ranking.chunks for text in (*chunk.headings, *chunk.sentences)
+            )
         )
 
     def search(self, query: Query) -> tuple[Passage, ...]:
         """Return the passages that fit best, best first; blocks for some milliseconds.
 
-        A passage counts by how well it fits all readings of a question on average: a recogniser
-        that expects the documents' words hears them in anything, so that the best fit alone would
-        answer most questions about something else. A question without words finds nothing.
+        A question without words finds nothing.
         """
-        readings = list(
-            dict.fromkeys(filter(None, (text.strip() for text in (query.text, *query.alternatives))))
-        )
+        readings = readings_of(query)
         if not readings:
             return ()
-        scores = self._scores(readings)
-        best = [int(number) for number in np.argsort(-scores, kind="stable")[: self._top_k]]
-        return tuple(
-            _passage(self._chunks[number], float(scores[number])) for number in best if scores[number] > 0
-        )
+        if self._model is None or self._vectors is None:
+            return self.ranking.by_words(readings)
+        return self.ranking.by_meaning(readings, self._model.encode_all(readings), self._vectors, MINILM)
 
     async def retrieve(self, query: Query) -> Sequence[Passage]:
         """Search on a thread. Cancelling returns at once; the thread finishes by itself."""
         return await anyio.to_thread.run_sync(
             self.search, query, limiter=self._threads, abandon_on_cancel=True
         )
-
-    def _scores(self, readings: Sequence[str]) -> Scores:
-        if self._model is None or self._vectors is None:
-            shares = [self._lexical.share(reading) for reading in readings]
-            return _limited(SHARE_SCALE * np.mean(shares, axis=0))
-        cosines = np.mean(self._vectors @ self._model.encode_all(readings).T, axis=1, dtype=np.float64)
-        words = np.sum([self._lexical.scores(reading) for reading in readings], axis=0)
-        fused = cosines + self._lexical_weight * cosines.std() * _standardised(words)
-        return _limited(COSINE_SCALE * fused)
 
 
 def build_index(
@@ -223,7 +194,7 @@ def build_index(
     except ConfigError as error:
         notes.append(f"searching by words alone, which misses questions in other words: {error}")
         return Index(reading, chunks, model=None, vectors=None, notes=notes, top_k=top_k)
-    file = VectorFile(cache_dir or platformdirs.user_cache_path("warmline"), folder)
+    file = VectorFile(cache_dir, folder)
     kept = file.read()
     vectors, used = embed_chunks(
         chunks, model, kept, lambda done, total: report(Stage.EMBEDDING, done, total)
@@ -239,16 +210,3 @@ def build_index(
     return Index(
         reading, chunks, model=model, vectors=vectors, notes=notes, top_k=top_k, lexical_weight=lexical_weight
     )
-
-
-def _passage(chunk: Chunk, score: float) -> Passage:
-    return Passage(chunk.text, chunk.title, chunk.source, score)
-
-
-def _limited(values: Scores) -> Scores:
-    return np.asarray(np.clip(values, 0.0, 1.0), np.float64)
-
-
-def _standardised(values: Scores) -> Scores:
-    deviation = values.std()
-    return (values - values.mean()) / deviation if deviation else np.zeros_like(values)

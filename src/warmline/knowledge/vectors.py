@@ -11,9 +11,11 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 
 from warmline.knowledge.minilm import DIMENSIONS, MODEL_SHA256, Floats
 
@@ -28,17 +30,35 @@ def text_digest(text: str) -> bytes:
 
 
 class VectorFile:
-    """The embeddings of one folder's texts."""
+    """The embeddings of one folder's texts by one model."""
 
-    def __init__(self, cache_dir: Path, documents: Path) -> None:
-        """Name the file; nothing is read or made yet.
+    def __init__(
+        self,
+        cache_dir: Path | None,
+        documents: Path,
+        *,
+        model: str = MODEL_SHA256,
+        dimensions: int | None = DIMENSIONS,
+    ) -> None:
+        """Prepare; nothing is looked at yet.
 
         Args:
-            cache_dir: Where to keep it; made when needed.
+            cache_dir: Where to keep it, made when needed; None for the user's cache folder.
             documents: The folder that the texts come from.
+            model: What tells the model apart from all others; the one of this machine by default.
+            dimensions: How many figures its embeddings have; None for as many as there are.
         """
-        key = hashlib.sha256(f"{MODEL_SHA256}\n{documents.resolve()}".encode()).hexdigest()
-        self.path = cache_dir / "embeddings" / f"{key[:32]}.npz"
+        self._cache_dir = cache_dir
+        self._documents = documents
+        self._model = model
+        self._dimensions = dimensions
+
+    @cached_property
+    def path(self) -> Path:
+        """Where it is; by the folder itself, through whatever links it was named."""
+        key = hashlib.sha256(f"{self._model}\n{self._documents.resolve()}".encode()).hexdigest()
+        folder = self._cache_dir or platformdirs.user_cache_path("warmline")
+        return folder / "embeddings" / f"{key[:32]}.npz"
 
     def read(self) -> dict[bytes, Floats]:
         """Return what is kept; nothing if there is no file, or it is damaged or not ours."""
@@ -49,7 +69,8 @@ class VectorFile:
             return {}
         count = len(digests) if digests.ndim == 2 else 0
         is_ours = digests.shape == (count, _DIGEST_BYTES) and digests.dtype == np.uint8
-        is_whole = vectors.shape == (count, DIMENSIONS) and vectors.dtype == np.float32
+        wanted = self._dimensions or (vectors.shape[-1] if vectors.ndim == 2 else 0)
+        is_whole = vectors.shape == (count, wanted) and vectors.dtype == np.float32
         if not (is_ours and is_whole and np.isfinite(vectors).all()):
             return {}
         return {digest.tobytes(): vector for digest, vector in zip(digests, vectors, strict=True)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from warmline.core.ids import new_id
 from warmline.interfaces.llm import Message, Role
 from warmline.interfaces.retriever import Passage
 
@@ -36,22 +37,27 @@ class Context:
     @property
     def messages(self) -> list[Message]:
         """What the model is shown, oldest first; replies of which nothing was heard are left out."""
-        return [item.message for item in self._items if item.message.text]
+        return [item.message for item in self._items if item.message.text or item.message.tool_calls]
+
+    def messages_for(self, asked: ContextItem) -> list[Message]:
+        """Return what the model is shown to answer `asked`, which a draft answers before it is in here."""
+        is_here = any(item.item_id == asked.item_id for item in self._items)
+        return self.messages if is_here else [*self.messages, asked.message]
 
     def find(self, item_id: str) -> ContextItem | None:
         """Return the item of that id, or None."""
         return next((item for item in self._items if item.item_id == item_id), None)
 
-    def add(self, item_id: str, message: Message) -> None:
+    def add(self, item: ContextItem) -> None:
         """Put an item at the end."""
-        self._items.append(ContextItem(item_id, message))
+        self._items.append(item)
 
-    def insert(self, item_id: str, message: Message, after: str) -> bool:
+    def insert(self, item: ContextItem, after: str) -> bool:
         """Put an item behind another, or in front of all if `after` is `root`; False if it is unknown."""
         ids = ["root", *(item.item_id for item in self._items)]
         if after not in ids:
             return False
-        self._items.insert(ids.index(after), ContextItem(item_id, message))
+        self._items.insert(ids.index(after), item)
         return True
 
     def remove(self, item_id: str) -> bool:
@@ -62,7 +68,12 @@ class Context:
 
     def begin_reply(self, item_id: str) -> None:
         """Keep a place for a reply."""
-        self.add(item_id, Message(Role.ASSISTANT, ""))
+        self.add(ContextItem(item_id, Message(Role.ASSISTANT, "")))
+
+    def insert_exchange(self, item_id: str, messages: Sequence[Message]) -> None:
+        """Put calls of tools, and what came of them, in front of the reply that they were made for."""
+        at = next((n for n, item in enumerate(self._items) if item.item_id == item_id), len(self._items))
+        self._items[at:at] = [ContextItem(new_id("item"), message) for message in messages]
 
     def heard(self, item_id: str, text: str) -> None:
         """Write what was heard of a reply; may be corrected by calling it again."""

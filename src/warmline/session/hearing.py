@@ -92,6 +92,11 @@ class Hearing:
         return self._segmenter.is_speaking
 
     @property
+    def silence_ms(self) -> int:
+        """For how long nobody has spoken; 0 while somebody does."""
+        return self._segmenter.silence_samples * 1000 // PCM_16K.rate_hz
+
+    @property
     def audio_ms(self) -> int:
         """Milliseconds of audio received."""
         return self._position_samples * 1000 // PCM_16K.rate_hz

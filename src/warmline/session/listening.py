@@ -9,6 +9,7 @@ from typing import Final, ParamSpec
 import anyio
 
 from warmline.core.ids import new_id
+from warmline.core.setback import Setback
 from warmline.errors import ProviderError
 from warmline.interfaces.channel import (
     PartialTranscript,
@@ -18,15 +19,19 @@ from warmline.interfaces.channel import (
     UserTurn,
 )
 from warmline.interfaces.llm import Message, Role
-from warmline.interfaces.stt import Transcript
+from warmline.interfaces.retriever import Query
+from warmline.interfaces.stt import Transcript, TurnHint, TurnHintKind
+from warmline.session.context import ContextItem
+from warmline.session.drafts import Drafts
 from warmline.session.hearing import Heard, Hearing
+from warmline.session.interruptions import Interruptions
 from warmline.session.replies import Replies
-from warmline.session.settings import Providers
+from warmline.session.settings import Endpointing, Providers
 from warmline.session.stage import Stage
 from warmline.session.stt_line import SttLine
 from warmline.session.utterances import SpokenTurn
 from warmline.timeline.marks import Mark
-from warmline.timeline.report import TurnStatus
+from warmline.turns.draft import DraftEvent
 from warmline.turns.floor import Floor, FloorEvent
 
 __all__ = ["Listening"]
@@ -45,7 +50,7 @@ class Listening:
     """A session's side of the user's speech.
 
     What changes here: `spoken`, the turn that is not committed yet; `_reply_wanted`, whether the
-    client asked for an answer to it. All in methods that do not await.
+    client asked for an answer to it; `_utterances`. All in methods that do not await.
     """
 
     def __init__(
@@ -66,11 +71,18 @@ class Listening:
         self._reply_wanted = False
         self._utterances = 0
         self._failure_told_at_s = float("-inf")
+        self._drafts = Drafts(stage, replies)
+        self._interruptions = Interruptions(stage, replies, self._give_back)
         self._recogniser = SttLine(
             providers.stt,
             self._guarded(self._transcribed),
             self._guarded(self._recogniser_failed),
             stage.clock,
+            self._guarded(self._hinted) if stage.settings.endpointing is Endpointing.RECOGNISER else None,
+            name=providers.stt_name,
+            fallbacks=providers.stt_fallbacks,
+            state=providers.failover,
+            on_setback=self._guarded(self._recogniser_set_back),
         )
         self._hearing = Hearing(
             providers.vad,
@@ -88,6 +100,7 @@ class Listening:
 
     def close(self) -> None:
         """Stop listening."""
+        self._drafts.drop(DraftEvent.SESSION_ENDED)
         self._hearing.close()
 
     def configure(self) -> None:
@@ -117,6 +130,7 @@ class Listening:
         spoken, self.spoken = self.spoken, None
         if spoken is None:
             return None
+        self._drafts.drop(DraftEvent.TURN_GIVEN_UP)
         self._recogniser.discard_utterance()
         return spoken.text
 
@@ -129,6 +143,7 @@ class Listening:
             self._take_floor()
         if self._stage.floor is Floor.USER:
             self._stop_speech(spoken, self._hearing.audio_ms, self._stage.clock.now_s())
+        self._interruptions.settle()
         self._reach_silence(spoken)
         return True
 
@@ -156,49 +171,67 @@ class Listening:
         match self._stage.floor:
             case Floor.ENDPOINTING if self.spoken is not None:
                 self._stage.move(FloorEvent.SPEECH_STARTED)
+                self._drafts.drop(DraftEvent.USER_WENT_ON)
                 self.spoken.timeline.resume_listening()
-                self._begin_utterance(self.spoken)
+                self._begin_speech(self.spoken)
             case Floor.THINKING | Floor.AGENT if not self._stage.turns.can_be_interrupted:
                 pass
             case Floor.OPEN | Floor.THINKING | Floor.AGENT:
                 spoken = self._begin_turn(at_s)
                 self._stage.channel.send(SpeechStarted(spoken.item_id, audio_ms))
                 self._take_floor()
+                self._interruptions.weigh(spoken, self._hearing)
                 self._stage.start(self._watch_for_starvation, spoken)
             case _:
                 pass
 
     def _take_floor(self) -> None:
-        """Give the user the floor; if the agent had it, this is the barge-in."""
-        self._replies.interrupt(TurnStatus.INTERRUPTED)
+        """Give the user the floor; if the agent had it, this may be a barge-in."""
+        self._interruptions.begin()
         self._stage.move(FloorEvent.SPEECH_STARTED)
 
     def _begin_turn(self, at_s: float) -> SpokenTurn:
         self.spoken = spoken = SpokenTurn(new_id("item"))
         spoken.timeline.record(Mark.SPEECH_STARTED, at_s)
-        self._begin_utterance(spoken)
+        self._begin_speech(spoken)
         return spoken
 
-    def _begin_utterance(self, spoken: SpokenTurn) -> None:
+    def _begin_speech(self, spoken: SpokenTurn) -> None:
+        spoken.begin_speech(self._hearing.audio_ms)
+        if self._recogniser.ends_turns and spoken.expects_more:
+            return  # The recogniser's utterance spans the pause.
         self._utterances += 1
-        spoken.begin_utterance(self._utterances, self._hearing.audio_ms)
+        spoken.begin_utterance(self._utterances)
         self._recogniser.begin_utterance(self._utterances)
 
     def _stop_speech(self, spoken: SpokenTurn, audio_ms: int, at_s: float) -> None:
         began_s = spoken.timeline.marks[Mark.SPEECH_STARTED] / 1_000_000
         spoken.timeline.record(Mark.SPEECH_ENDED, max(at_s, began_s))
-        spoken.end_utterance(audio_ms)
-        self._recogniser.finish_utterance()
+        spoken.end_speech(audio_ms)
+        if not self._recogniser.ends_turns:
+            self._recogniser.finish_utterance()
         self._stage.move(FloorEvent.SPEECH_STOPPED)
         self._stage.channel.send(SpeechStopped(spoken.item_id, audio_ms))
 
     def _silence_grew(self, silence_ms: int) -> None:
-        if (
-            self._stage.floor is Floor.ENDPOINTING
-            and silence_ms >= self._stage.turns.silence_ms
-            and self.spoken
-        ):
-            self._reach_silence(self.spoken)
+        spoken = self.spoken
+        if spoken is None or self._stage.floor is not Floor.ENDPOINTING:
+            return
+        longest_ms = self._stage.turns.silence_ms
+        if self._recogniser.ends_turns and spoken.text:
+            longest_ms = max(self._stage.settings.longest_silence_ms, longest_ms)
+        if silence_ms < longest_ms:
+            self._consider_draft(spoken, silence_ms)
+            return
+        if self._recogniser.ends_turns and spoken.expects_more and not spoken.was_asked_for:
+            spoken.was_asked_for = True
+            self._recogniser.finish_utterance()
+        self._reach_silence(spoken)
+
+    def _consider_draft(self, spoken: SpokenTurn, silence_ms: int) -> None:
+        is_answered = self._stage.turns.replies_by_itself or self._reply_wanted
+        if is_answered and self._stage.turns.detects_turns and self._replies.current is None:
+            self._drafts.consider(spoken, spoken.pause(silence_ms, self._stage.clock.now_s()))
 
     def _reach_silence(self, spoken: SpokenTurn) -> None:
         if Mark.SILENCE_REACHED in spoken.timeline:
@@ -211,31 +244,77 @@ class Listening:
 
     def _transcribed(self, transcript: Transcript) -> None:
         spoken = self.spoken
-        if spoken is None or not spoken.take(transcript):
+        if spoken is None or not spoken.take(transcript, self._stage.clock.now_s()):
             return
         self._stage.channel.send(PartialTranscript(spoken.item_id, spoken.text))
+        self._interruptions.weigh(spoken, self._hearing)
+        if self.spoken is not spoken:
+            return  # It was no turn.
+        if self._replies.current is None:
+            self._replies.retrieving.look_ahead(Query(spoken.text, spoken.alternatives))
         if spoken.is_final and Mark.SPEECH_ENDED in spoken.timeline:
             spoken.timeline.record_once(Mark.TRANSCRIPT_FINAL, self._stage.clock.now_s())
             if Mark.SILENCE_REACHED in spoken.timeline:
                 self._commit(spoken)
+                return
+            if self._recogniser.ends_turns:
+                return  # The word that the turn is over follows in the same call.
+        self._consider_draft(spoken, self._hearing.silence_ms)
+
+    def _hinted(self, hint: TurnHint) -> None:
+        """Take what the recogniser thinks of the turn."""
+        spoken = self.spoken
+        now_s = self._stage.clock.now_s()
+        if spoken is None or not spoken.has(hint.utterance):
+            return
+        match hint.kind:
+            case TurnHintKind.EAGER_END:
+                spoken.may_be_over(hint.confidence, now_s)
+                self._consider_draft(spoken, self._hearing.silence_ms)
+            case TurnHintKind.RESUMED:
+                spoken.goes_on(now_s)
+                self._drafts.drop(DraftEvent.USER_WENT_ON)
+            case TurnHintKind.END if self._recogniser.ends_turns:
+                is_speaking = self._hearing.is_speaking
+                if self._stage.floor is Floor.USER:
+                    self._stop_speech(spoken, self._hearing.audio_ms, now_s)
+                    spoken.timeline.record_once(Mark.TRANSCRIPT_FINAL, now_s)
+                if self._stage.floor is Floor.ENDPOINTING:
+                    self._reach_silence(spoken)
+                if is_speaking and self.spoken is None:
+                    self._speech_began(self._hearing.audio_ms, now_s)
+            case TurnHintKind.END:
+                pass
 
     def _commit(self, spoken: SpokenTurn) -> None:
         """End the turn: into the context, and on to the answer if one is wanted."""
+        self._interruptions.weigh(spoken, self._hearing, is_over=True)
+        if self.spoken is not spoken:
+            return  # It was no turn.
         self.spoken = None
         wanted = self._stage.turns.replies_by_itself or self._reply_wanted
         self._reply_wanted = False
         text = spoken.text
         self._stage.channel.send(UserTurn(spoken.item_id, text, spoken=True, duration_s=spoken.speech_s))
+        asked = ContextItem(spoken.item_id, Message(Role.USER, text, spoken.alternatives))
         if text:
-            self._stage.context.add(spoken.item_id, Message(Role.USER, text, spoken.alternatives))
+            self._stage.context.add(asked)
         if text and wanted:
             self._stage.move(FloorEvent.TURN_COMMITTED)
             use = self._recogniser.use_since(spoken.timeline.marks[Mark.SPEECH_STARTED] / 1_000_000)
             if use is not None:
                 spoken.timeline.used_line(use)
-            self._replies.begin(spoken.timeline, text)
+            if not self._drafts.commit(spoken, asked):
+                self._replies.begin(spoken.timeline, asked)
         else:
+            self._drafts.drop(DraftEvent.TURN_GIVEN_UP)
             self._stage.move(FloorEvent.TURN_KEPT)
+
+    def _give_back(self, spoken: SpokenTurn) -> None:
+        """Forget what was said during a reply and is no turn."""
+        self.spoken = None
+        self._recogniser.discard_utterance()
+        self._stage.channel.send(UserTurn(spoken.item_id, "", spoken=True, duration_s=spoken.speech_s))
 
     async def _commit_at_deadline(self, spoken: SpokenTurn) -> None:
         """Go on without the final transcript if it does not come."""
@@ -263,6 +342,11 @@ class Listening:
         if now_s - self._failure_told_at_s >= _TELL_AGAIN_S:
             self._failure_told_at_s = now_s
             self._stage.channel.send(SessionFailure("hearing_failed", f"Some speech was lost: {error}"))
+
+    def _recogniser_set_back(self, setback: Setback) -> None:
+        """Note what went wrong on the turn that it happened in; between turns nobody was kept waiting."""
+        if self.spoken is not None:
+            self.spoken.timeline.had_setback(setback)
 
     def _recogniser_failed(self, error: ProviderError) -> None:
         self._stage.channel.send(

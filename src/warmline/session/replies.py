@@ -12,16 +12,18 @@ import anyio
 from warmline.errors import ProviderError, leaves
 from warmline.interfaces.channel import (
     EndReason,
-    ReplyStarted,
+    ReplyResumed,
     ReplyStatus,
     SessionFailure,
     TurnMeasured,
 )
 from warmline.session.answering import Answering
-from warmline.session.reply import Reply
+from warmline.session.context import ContextItem
+from warmline.session.reply import Reply, Standing
 from warmline.session.settings import Providers
 from warmline.session.stage import Stage
 from warmline.timeline.marks import Mark
+from warmline.timeline.notes import NoteKind
 from warmline.timeline.report import PlayoutTruth, TurnStatus
 from warmline.timeline.timeline import Timeline
 from warmline.turns.acts import is_goodbye
@@ -43,7 +45,7 @@ _REPLY_STATUS: Final = {
 
 
 class Replies:
-    """A session's replies, of which at most one is not over.
+    """A session's replies, of which at most one is the agent's turn and not over; drafts are beside it.
 
     What changes here: `current` and `_past`, in methods that do not await.
     """
@@ -59,30 +61,97 @@ class Replies:
         self.current: Reply | None = None
         self._stage = stage
         self._on_floor_open = on_floor_open
-        self._answering = Answering(stage, providers, self._first_audio_sent)
+        self._answering = Answering(stage, providers)
+        self.retrieving = self._answering.retrieving
         self._past: deque[Reply] = deque(maxlen=_KEPT)
         self._count = 0
+
+    async def prepare(self) -> None:
+        """Get ready what the first reply will want; nobody waits for it."""
+        await self._answering.prepare()
 
     async def aclose(self) -> None:
         """Give back what replies are made with; none is made any more."""
         await self._answering.aclose()
 
-    def begin(self, timeline: Timeline, user_text: str, instructions: str | None = None) -> None:
+    def begin(self, timeline: Timeline, asked: ContextItem | None, instructions: str | None = None) -> None:
         """Begin to answer; the floor is the agent's already.
 
         Args:
             timeline: The turn's, with what made the user wait on it.
-            user_text: What is answered; empty if nothing was said yet.
+            asked: What is answered, which is in the context; None if nothing was said yet.
             instructions: For this reply alone, in place of the session's.
         """
-        now_s = self._stage.clock.now_s()
-        timeline.record(Mark.TURN_COMMITTED, now_s)
-        self._count += 1
-        self.current = reply = Reply(self._count, timeline, user_text)
-        reply.ends_session = is_goodbye(user_text)
-        self._stage.context.begin_reply(reply.item_id)
-        self._stage.channel.send(ReplyStarted(reply.id, reply.item_id))
-        self._stage.start(self._make, reply, instructions or self._stage.instructions)
+        timeline.record(Mark.TURN_COMMITTED, self._stage.clock.now_s())
+        reply = Reply(self._stage, self._first_audio_sent, timeline, asked, is_draft=False)
+        self._take_turn(reply)
+        self._start(reply, instructions or self._stage.instructions)
+
+    def draft(
+        self,
+        timeline: Timeline,
+        asked: ContextItem,
+        on_first_audio: Callable[[], None],
+        on_failure: Callable[[str], None],
+    ) -> Reply:
+        """Begin to answer what may be said no further; nothing of it leaves the session.
+
+        Args:
+            timeline: A branch of the turn's.
+            asked: What the turn would be if it were over; not in the context.
+            on_first_audio: Called when there is something to play.
+            on_failure: Called with the reason if it can't be made.
+        """
+        reply = Reply(self._stage, self._first_audio_sent, timeline, asked, is_draft=True)
+        reply.on_first_audio, reply.on_failure = on_first_audio, on_failure
+        self._start(reply, self._stage.instructions)
+        return reply
+
+    def adopt(self, draft: Reply, timeline: Timeline, asked: ContextItem) -> None:
+        """Make a draft the agent's turn; the floor is the agent's already, and its sound leaves in this call.
+
+        Args:
+            draft: One that is not over.
+            timeline: The turn's, with what made the user wait on it.
+            asked: What is answered, which is in the context.
+        """
+        draft.adopt(timeline, asked)
+        timeline.record(Mark.TURN_COMMITTED, self._stage.clock.now_s())
+        self._take_turn(draft)
+
+    def discard(self, draft: Reply) -> None:
+        """Stop making a draft; nobody knew of it."""
+        draft.status = TurnStatus.CANCELLED
+        draft.cancel()
+
+    def pause(self) -> None:
+        """Silence the reply, which there is, until it is known whether the user takes the floor.
+
+        What was heard of it goes into the context.
+        """
+        reply = self.current
+        assert reply is not None
+        reply.pause()
+        self._stage.context.heard(reply.item_id, reply.heard_so_far())
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether there is a reply that may yet go on."""
+        return self.current is not None and self.current.standing is Standing.PAUSED
+
+    def resume(self) -> None:
+        """Let a paused reply go on where it was; the floor goes back to the agent."""
+        reply = self.current
+        assert reply is not None
+        assert reply.standing is Standing.PAUSED
+        has_sounded = Mark.AUDIO_PLAYED in reply.timeline
+        self._stage.move(FloorEvent.REPLY_RESUMED if has_sounded else FloorEvent.THINKING_RESUMED)
+        reply.note(NoteKind.FALSE_INTERRUPTION)
+        from_ms = reply.resume()
+        if Mark.AUDIO_SENT in reply.timeline:
+            until_ms = round(reply.playing.made_s * 1000) if reply.is_made else None
+            self._stage.channel.send(ReplyResumed(reply.id, reply.item_id, from_ms, until_ms))
+        reply.let_out()
 
     def interrupt(self, status: TurnStatus) -> bool:
         """Stop the reply, if there is one, and keep what was heard of it; the floor is the caller's.
@@ -93,11 +162,14 @@ class Replies:
         reply = self.current
         if reply is None:
             return False
-        self._stage.channel.stop_playout(reply.id)
-        now_s = self._stage.clock.now_s()
+        stopped_at_s = self._stage.clock.now_s()
+        if reply.standing is Standing.PAUSED:
+            stopped_at_s = reply.paused_at_s
+        else:
+            self._stage.channel.stop_playout(reply.id)
         if status is TurnStatus.INTERRUPTED:
-            reply.timeline.record(Mark.BARGE_IN, now_s)
-        self._close(reply, status, reply.heard_text(reply.playout.heard_s(now_s)))
+            reply.timeline.record(Mark.BARGE_IN, stopped_at_s)
+        self._close(reply, status, reply.heard_so_far())
         reply.cancel()
         return True
 
@@ -110,26 +182,31 @@ class Replies:
     def playout_started(self, reply_id: str) -> None:
         """The first sample of the reply is heard now."""
         if reply := self._sounding(reply_id):
-            reply.playout.started(self._stage.clock.now_s())
+            reply.playing.playout.started(self._stage.clock.now_s())
             self._played(reply)
 
     def playout_progressed(self, reply_id: str, played_ms: int) -> None:
         """So much of the reply has been heard."""
         if reply := self._sounding(reply_id):
-            reply.playout.progressed(played_ms / 1000, self._stage.clock.now_s())
+            reply.playing.playout.progressed(played_ms / 1000, self._stage.clock.now_s())
             self._played(reply)
 
     def playout_finished(self, reply_id: str) -> None:
         """Everything sent of the reply has been heard."""
         reply = self._sounding(reply_id)
         if reply is not None and reply.is_made:
-            reply.playout.progressed(reply.playout.sent_s, self._stage.clock.now_s())
+            playout = reply.playing.playout
+            playout.progressed(playout.sent_s, self._stage.clock.now_s())
             self._played(reply)
             reply.truth = PlayoutTruth.REPORTED
             reply.played.set()
 
     def truncate(self, item_id: str, played_ms: int) -> bool:
         """Correct how much was heard of a reply that was stopped; False if there is none of that item."""
+        if self.is_paused and self.current is not None and self.current.item_id == item_id:
+            self.current.playing.rewind(played_ms / 1000)
+            self._stage.context.heard(item_id, self.current.heard_so_far())
+            return True
         reply = next((past for past in self._past if past.item_id == item_id), None)
         if reply is None:
             return False
@@ -140,22 +217,40 @@ class Replies:
         return True
 
     def _sounding(self, reply_id: str) -> Reply | None:
-        """Return the current reply if that is the one meant and it was sent; other reports are late."""
+        """Return the current reply if that is the one meant and it is to be heard; other reports are late."""
         reply = self.current
-        if reply is not None and reply.id == reply_id and Mark.AUDIO_SENT in reply.timeline:
-            return reply
-        return None
+        is_meant = reply is not None and reply.id == reply_id and reply.standing is Standing.TURN
+        return reply if is_meant and reply is not None and Mark.AUDIO_SENT in reply.timeline else None
+
+    def _start(self, reply: Reply, instructions: str) -> None:
+        reply.ends_session = is_goodbye(reply.user_text)
+        self._stage.start(self._make, reply, instructions)
+
+    def _take_turn(self, reply: Reply) -> None:
+        """Make it the current reply, with a place in the context, and let it be heard."""
+        self._count += 1
+        reply.number = self._count
+        self.current = reply
+        self._stage.context.begin_reply(reply.item_id)
+        reply.place_exchanges()
+        reply.let_out()
 
     async def _make(self, reply: Reply, instructions: str) -> None:
         if reply.is_over:
             return
         with anyio.CancelScope() as reply.scope:
+            reason = ""
             try:
                 await self._answering.answer(reply, instructions)
             except* ProviderError as failures:
-                self._fail(reply, "; ".join(str(failure) for failure in leaves(failures)))
-            else:
+                reason = "; ".join(str(failure) for failure in leaves(failures))
+            if not reason:
                 self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
+            elif reply.standing is Standing.DRAFT:
+                # The turn's reply is made anew when the turn is over; nobody has noticed anything.
+                reply.on_failure(reason)
+            else:
+                await self._fail(reply, reason)
 
     def _first_audio_sent(self, reply: Reply) -> None:
         if not self._stage.channel.reports_playout:
@@ -171,20 +266,25 @@ class Replies:
         self._stage.move(FloorEvent.PLAYBACK_STARTED)
         self._stage.channel.send(TurnMeasured(reply.report("")))
 
-    def _fail(self, reply: Reply, reason: str) -> None:
+    async def _fail(self, reply: Reply, reason: str) -> None:
+        """Tell of a reply that can't be made, and say so to the user's ear if that is possible."""
         if reply.is_over:
             return
         _log.warning("reply.failed", extra={"reason": reason})
-        self._stage.channel.stop_playout(reply.id)
         self._stage.channel.send(SessionFailure("reply_failed", f"The answer could not be made: {reason}"))
-        heard_s = reply.playout.heard_s(self._stage.clock.now_s())
-        self._finish(reply, TurnStatus.FAILED, reply.heard_text(heard_s), reason)
+        await self._answering.apologise(reply)
+        if not reply.is_over:
+            heard = reply.heard_so_far()
+            self._stage.channel.stop_playout(reply.id)
+            self._finish(reply, TurnStatus.FAILED, heard, reason)
 
     def _finish(self, reply: Reply, status: TurnStatus, heard: str, detail: str = "") -> None:
         """End a reply that nobody stopped, and give up its floor."""
         if reply.is_over:
             return
         self._close(reply, status, heard, detail)
+        if reply.standing is Standing.PAUSED:
+            return  # The floor is the user's.
         self._stage.move(FloorEvent.REPLY_FINISHED)
         if reply.ends_session and status is TurnStatus.COMPLETED:
             self._stage.end(EndReason.GOODBYE)

@@ -15,7 +15,7 @@ from warmline.core.clock import Clock
 from warmline.core.ids import new_id
 from warmline.interfaces.channel import Channel, EndReason, SessionFailure, TurnSettings, UserTurn
 from warmline.interfaces.llm import Message, Role
-from warmline.session.context import Context
+from warmline.session.context import Context, ContextItem
 from warmline.session.listening import Listening
 from warmline.session.replies import Replies
 from warmline.session.settings import Providers, SessionSettings
@@ -64,6 +64,7 @@ class Session:
                 stage.context_vars = contextvars.copy_context()
                 tasks.start_soon(self._listening.run)
                 tasks.start_soon(self._expire)
+                tasks.start_soon(self._replies.prepare)
                 if stage.settings.greeting:
                     self.request_reply()
                 await stage.ended.wait()
@@ -104,20 +105,20 @@ class Session:
         self._replies.interrupt(TurnStatus.INTERRUPTED)
         timeline = Timeline()
         timeline.record(Mark.TEXT_RECEIVED, self._stage.clock.now_s())
-        item_id = new_id("item")
-        self._stage.context.add(item_id, Message(Role.USER, text))
-        self._stage.channel.send(UserTurn(item_id, text, spoken=False, duration_s=0.0))
+        asked = ContextItem(new_id("item"), Message(Role.USER, text))
+        self._stage.context.add(asked)
+        self._stage.channel.send(UserTurn(asked.item_id, text, spoken=False, duration_s=0.0))
         self._stage.move(FloorEvent.TEXT_RECEIVED)
-        self._replies.begin(timeline, text)
+        self._replies.begin(timeline, asked)
 
     def add_message(self, role: Role, text: str, item_id: str, *, after: str | None = None) -> bool:
         """Put a message into the context without answering it; False if it can't stand there."""
         if self._stage.context.find(item_id) is not None:
             return False
         if after is None:
-            self._stage.context.add(item_id, Message(role, text))
+            self._stage.context.add(ContextItem(item_id, Message(role, text)))
             return True
-        return self._stage.context.insert(item_id, Message(role, text), after)
+        return self._stage.context.insert(ContextItem(item_id, Message(role, text)), after)
 
     def find_message(self, item_id: str) -> Message | None:
         """Return a message of the context, or None if there is none of that id."""
@@ -138,8 +139,7 @@ class Session:
         timeline = Timeline()
         timeline.record(Mark.REPLY_REQUESTED, self._stage.clock.now_s())
         self._stage.move(FloorEvent.REPLY_REQUESTED)
-        asked = self._stage.context.last_user_message()
-        self._replies.begin(timeline, asked.message.text if asked else "", instructions)
+        self._replies.begin(timeline, self._stage.context.last_user_message(), instructions)
         return True
 
     def cancel_reply(self) -> bool:
@@ -165,7 +165,8 @@ class Session:
     def playout_truncated(self, item_id: str, played_ms: int) -> bool:
         """The reply whose item this is was stopped after so much was heard; False if unknown."""
         current = self._replies.current
-        if current is not None and current.item_id == item_id:
+        is_pause = self._replies.is_paused and self._stage.channel.reports_playout
+        if current is not None and current.item_id == item_id and not is_pause:
             self.cancel_reply()
         return self._replies.truncate(item_id, played_ms)
 

@@ -1,17 +1,37 @@
-"""What the simulated language models say, token by token, and how many tokens they count."""
+"""What the simulated language models say and call, token by token, and how many tokens they count."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
+import msgspec
 
 from warmline.core.clock import SystemClock
-from warmline.simulators.script import Script
+from warmline.simulators.script import Script, ScriptedCall
 
-__all__ = ["PrefixCache", "answer_text", "last_user_text", "spoken_tokens", "token_count", "tokens"]
+__all__ = [
+    "TEXT",
+    "Answer",
+    "Asked",
+    "Piece",
+    "PrefixCache",
+    "answer_to",
+    "asked_by",
+    "pieces_of",
+    "spoken",
+    "text_of",
+    "token_count",
+    "tokens",
+]
+
+TEXT: Final = -1
+
+Piece = tuple[int, str]
+"""A token, and before it what it is of: `TEXT`, or the number of a call."""
 
 _TOKEN: Final = re.compile(r"\s*[^\s]{1,6}")
 _PASSAGE: Final = re.compile(r"<passages>\n(?:\[[^\]]*\] )?(.*?)(?:\n\n|\n</passages>)", re.DOTALL)
@@ -31,25 +51,101 @@ def token_count(text: str) -> int:
     return (len(text) + 3) // 4
 
 
-def answer_text(script: Script, question: str) -> str:
-    """Return the reply to a user's message: scripted, or from the first passage that came with it."""
-    asked = question.split("\n\n<passages>", 1)[0].strip()
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks of a language model, whichever wire it came by."""
+
+    question: str
+    """What the user said last."""
+
+    results: tuple[str, ...] = ()
+    """What tools have answered since."""
+
+    tools: tuple[str, ...] = ()
+    """By name."""
+
+    choice: str = "auto"
+    """`auto`; `none`, for no calls; `required`, for at least one; or the name of the tool to call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says, and then calls."""
+
+    text: str
+    calls: tuple[tuple[str, str], ...] = ()
+    """Names, and arguments as they are written."""
+
+    @property
+    def token_count(self) -> int:
+        """Of how many tokens it is."""
+        return token_count(self.text + "".join(name + arguments for name, arguments in self.calls))
+
+
+def asked_by(said: Iterable[tuple[str, str]], tools: Iterable[str] = (), choice: str = "auto") -> Asked:
+    """Return what is asked by a conversation of pairs of a role and a text; a tool's answer is a `tool`'s."""
+    question = ""
+    results: list[str] = []
+    for role, text in said:
+        if role == "user":
+            question, results = text, []
+        elif role == "tool":
+            results.append(text)
+    return Asked(question, tuple(results), tuple(tools), choice)
+
+
+def answer_to(script: Script, asked: Asked) -> Answer:
+    """Return the answer: the script's calls, if tools have not answered yet, or else its words."""
+    question = asked.question.split("\n\n<passages>", 1)[0].strip()
+    if not asked.results and asked.choice != "none" and (calls := _calls(script, asked, question)):
+        said = " ".join(call.say for call in calls if call.say)
+        return Answer(said, tuple((call.name, _written(call.arguments)) for call in calls))
+    return Answer(_words(script, asked, question))
+
+
+def _calls(script: Script, asked: Asked, question: str) -> list[ScriptedCall]:
+    offered = [call for call in script.tool_calls if call.name in asked.tools]
+    if asked.choice in asked.tools:
+        scripted = [call for call in offered if call.name == asked.choice]
+        return scripted[:1] or [ScriptedCall(name=asked.choice)]
+    fitting = [call for call in offered if call.when.casefold() in question.casefold()]
+    if asked.choice == "required" and not fitting:
+        return [ScriptedCall(name=asked.tools[0])]
+    return fitting
+
+
+def _written(arguments: dict[str, Any] | str) -> str:
+    return arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
+
+
+def _words(script: Script, asked: Asked, question: str) -> str:
+    result = "; ".join(asked.results)
     if script.reply:
-        return script.reply.replace("{question}", asked)
-    passage = _PASSAGE.search(question)
+        return script.reply.replace("{question}", question).replace("{result}", result)
+    if result:
+        return f"I was told: {result}"
+    passage = _PASSAGE.search(asked.question)
     if passage is not None:
         text = " ".join(passage[1].split())
         found = _SENTENCES.match(text)
         return f"Here is what I know. {found[0].strip() if found else text}"
-    return f"I heard you say: {asked or 'nothing'}. That is all a simulated model can tell."
+    return f"I heard you say: {question or 'nothing'}. That is all a simulated model can tell."
 
 
-async def spoken_tokens(script: Script, text: str) -> AsyncIterator[str]:
-    """Yield tokens when a model would: the first after its own delay, each other one after its pace."""
+def pieces_of(answer: Answer) -> list[Piece]:
+    """Return an answer's tokens, those of the text first, then those of each call's arguments."""
+    pieces = [(TEXT, token) for token in tokens(answer.text) if answer.text or not answer.calls]
+    for number, (_, arguments) in enumerate(answer.calls):
+        pieces += [(number, token) for token in tokens(arguments)]
+    return pieces
+
+
+async def spoken(script: Script, pieces: Iterable[Piece]) -> AsyncIterator[Piece]:
+    """Yield pieces when a model would: the first after its own delay, each other one after its pace."""
     due_s = _CLOCK.now_s() + script.first_token_ms / 1000
-    for token in tokens(text):
+    for piece in pieces:
         await anyio.sleep(max(due_s - _CLOCK.now_s(), 0.0))
-        yield token
+        yield piece
         due_s += script.token_ms / 1000
 
 
@@ -74,12 +170,8 @@ class PrefixCache:
         return known // _CACHE_STEP * _CACHE_STEP if known >= _CACHE_FROM else 0
 
 
-def last_user_text(messages: list[dict[str, Any]]) -> str:
-    """Return what the last message of the user says; content may be a text or a list of parts."""
-    for message in reversed(messages):
-        if message.get("role") == "user":
-            content = message.get("content", "")
-            if isinstance(content, str):
-                return content
-            return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    return ""
+def text_of(content: object) -> str:
+    """Return the text of a message's content, which may be a text or a list of parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-__all__ = ["Script"]
+__all__ = ["Script", "ScriptedCall"]
+
+
+class ScriptedCall(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A tool that the language model calls, where the request offers it."""
+
+    name: str
+    arguments: dict[str, Any] | str = {}
+    """A text is sent as it is, for arguments that are malformed."""
+
+    when: str = ""
+    """What the user has to have said, as a part of it in any case; empty: anything."""
+
+    say: str = ""
+    """What the model says before it calls."""
 
 
 class Script(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -24,7 +40,11 @@ class Script(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """From one token to the next: about 80 a second."""
 
     reply: str = ""
-    """What the language model answers; with `{question}` for what was asked. Empty: its own words."""
+    """What the language model answers; with `{question}` for what was asked, and `{result}` for what
+    tools answered. Empty: its own words."""
+
+    tool_calls: tuple[ScriptedCall, ...] = ()
+    """What it calls before it answers: all that fit, at once."""
 
     speech_ms: float = 75.0
     """From text to the first audio: ElevenLabs's figure for its flash models."""
@@ -37,6 +57,20 @@ class Script(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     transcript: str = ""
     """What every utterance is recognised as; empty: it is really recognised."""
+
+    eager_end_ms: float = 0.0
+    """Flux: silence after which a client that asked for it is told that the turn may be over; 0: the
+    silence that the client's own threshold stands for. Counted in slices of 32 ms, as all silence here;
+    `transcript_ms` is not added, and what really recognising takes is, unless `transcript` is set."""
+
+    end_of_turn_ms: float = 0.0
+    """Flux: silence after which the turn is over, likewise; never with a threshold of 1."""
+
+    eager_end_confidence: float = 0.0
+    """Flux: how sure it is then; the client's threshold if that is more."""
+
+    end_of_turn_confidence: float = 0.8
+    """Flux: how sure it is at the end; the client's threshold if that is more."""
 
     voices: tuple[str, ...] = ("21m00Tcm4TlvDq8ikWAM",)
     """The voices that exist."""

@@ -20,12 +20,15 @@ from warmline.interfaces.tts import SpokenWord
 from warmline.providers.offline.recogniser import OfflineRecogniser
 from warmline.providers.offline.voice import OfflineVoice
 from warmline.providers.offline.voice_activity import OfflineVoiceActivity
+from warmline.simulators.script import Script
 
 __all__ = ["Began", "Ear", "HeardText", "Slice", "Speech", "Spoken"]
 
 _THRESHOLD: Final = 0.5
 _SLICE_S: Final = SLICE_SAMPLES / PCM_16K.rate_hz
 _CATCH_UP_S: Final = 10.0
+_WORD_S: Final = 0.2
+"""What a scripted word takes to be said: 300 a minute, which is fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +144,17 @@ class Speech:
             raise problems[0]
         return final[0]
 
-    async def listen(self, audio_format: AudioFormat, on_heard: OnHeard, *, scripted: str = "") -> Ear:
+    async def listen(self, audio_format: AudioFormat, on_heard: OnHeard, script: Script) -> Ear:
         """Return an ear for one stream; it is the caller's to close.
 
         Args:
             audio_format: What will be pushed.
             on_heard: Told of everything, on the event loop.
-            scripted: What every utterance is understood as; then no recogniser is needed, so there may
-                be any number of such ears.
+            script: The provider's. Where it says what is understood, no recogniser is needed, so there
+                may be any number of such ears.
         """
-        ear = Ear(self, audio_format, on_heard, scripted)
-        if not scripted:
+        ear = Ear(self, audio_format, on_heard, script)
+        if not script.transcript:
             await ear.open(self._recogniser)
         return ear
 
@@ -162,10 +165,8 @@ class Ear:
     What changes here: the utterance in progress, in the detector's callback and in `finish`.
     """
 
-    def __init__(
-        self, speech: Speech, audio_format: AudioFormat, on_heard: OnHeard, scripted: str = ""
-    ) -> None:
-        self._scripted = scripted
+    def __init__(self, speech: Speech, audio_format: AudioFormat, on_heard: OnHeard, script: Script) -> None:
+        self._script = script
         self._decoder = Pcm16kDecoder(audio_format)
         self._on_heard = on_heard
         self._segmenter = SpeechSegmenter()
@@ -175,7 +176,14 @@ class Ear:
         self._unjudged = bytearray()
         """Audio that the recogniser gets when the detector has judged it, so that no beginning is lost."""
 
+        self._began_sample = 0
+        self._known = 0
+        """Words of the script, where there is one, that the utterance in progress has had by now."""
+
         self._judged_samples = 0
+        self._earlier_silence_samples = 0
+        """Of the silence that goes on: what there was of it before an utterance was finished."""
+
         self._judged = anyio.Event()
         self._is_open = False
         self.heard_s = 0.0
@@ -210,11 +218,12 @@ class Ear:
         if not self.is_in_utterance:
             return
         self.is_in_utterance = False
+        self._earlier_silence_samples += self._segmenter.silence_samples
         self._segmenter.reset()
         if self._recogniser is not None:
             self._recogniser.finish_utterance()
         else:
-            self._on_heard(HeardText(self._utterance, self._scripted, is_final=True))
+            self._on_heard(HeardText(self._utterance, self._script.transcript, is_final=True))
 
     async def aclose(self) -> None:
         """Hear no more."""
@@ -237,11 +246,24 @@ class Ear:
             if not self.is_in_utterance:
                 self.is_in_utterance = True
                 self._utterance += 1
+                self._began_sample, self._known = change.start_sample, 0
                 if self._recogniser is not None:
                     self._recogniser.begin_utterance(self._utterance)
+            self._earlier_silence_samples = 0
             self._on_heard(Began(change.start_sample / PCM_16K.rate_hz))
-        silence_ms = self._segmenter.silence_samples * 1000 // PCM_16K.rate_hz if self._utterance else -1
+        if self._recogniser is None and self.is_in_utterance and not self._segmenter.silence_samples:
+            self._understand_scripted(end_sample)
+        silence_samples = self._earlier_silence_samples + self._segmenter.silence_samples
+        silence_ms = silence_samples * 1000 // PCM_16K.rate_hz if self._utterance else -1
         self._on_heard(Slice(self.heard_s, silence_ms))
+
+    def _understand_scripted(self, end_sample: int) -> None:
+        """Know another word of the script now and then."""
+        words = self._script.transcript.split()
+        known = int((end_sample - self._began_sample) / PCM_16K.rate_hz / _WORD_S)
+        if self._known < known and self._known < len(words):
+            self._known = min(known, len(words))
+            self._on_heard(HeardText(self._utterance, " ".join(words[: self._known]), is_final=False))
 
     def _on_transcript(self, transcript: Transcript) -> None:
         if self._is_open:

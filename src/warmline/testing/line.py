@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from warmline.core.formats import PCM_24K, AudioFormat
-from warmline.interfaces.channel import Conversation, EndReason, ReplyAudioDone, SessionEvent, TurnMeasured
+from warmline.interfaces.channel import (
+    Conversation,
+    EndReason,
+    ReplyAudioDone,
+    SessionEvent,
+    Telephone,
+    TurnMeasured,
+)
 from warmline.testing.virtual_time import LoopClock
 from warmline.timeline.report import TurnReport, TurnStatus
 
@@ -34,14 +41,18 @@ class Line:
     stops: list[tuple[float, str]] = field(default_factory=list)
     played_bytes: dict[str, int] = field(default_factory=dict)
     ended: EndReason | None = None
+    telephone: Telephone | None = None
     conversation: Conversation | None = None
-    _timer: asyncio.TimerHandle | None = None
+    _is_whole: set[str] = field(default_factory=set)
+    _timers: list[asyncio.TimerHandle] = field(default_factory=list)
+    _end_timer: asyncio.TimerHandle | None = None
     _plays_until_s: float = 0.0
 
     def send(self, event: SessionEvent) -> None:
         """Note the event and when it came."""
         self.events.append((LoopClock().now_s(), event))
         if isinstance(event, ReplyAudioDone):
+            self._is_whole.add(event.reply_id)
             self._expect_end(event.reply_id)
 
     def play(self, reply_id: str, audio: bytes) -> None:
@@ -54,19 +65,20 @@ class Line:
         if is_first and self.reports_playout and not self.never_reports:
             assert self.conversation is not None
             self._later(self.report_s, self.conversation.playout_started, reply_id)
+        elif reply_id in self._is_whole:
+            # It was stopped, and goes on: its end is later.
+            self._expect_end(reply_id)
 
     def stop_playout(self, reply_id: str) -> None:
         """Fall silent."""
         self.stops.append((LoopClock().now_s(), reply_id))
         self._plays_until_s = LoopClock().now_s()
-        if self._timer:
-            self._timer.cancel()
+        self._cancel_timers()
 
     def close(self, reason: EndReason) -> None:
         """Note why."""
         self.ended = reason
-        if self._timer:
-            self._timer.cancel()
+        self._cancel_timers()
 
     def of_type(self, kind: type[_Event]) -> list[_Event]:
         """Return the events of one type, in order."""
@@ -79,8 +91,19 @@ class Line:
 
     def _expect_end(self, reply_id: str) -> None:
         if self.reports_playout and not self.never_reports and self.conversation is not None:
+            if self._end_timer:
+                self._end_timer.cancel()
             left_s = max(self._plays_until_s - LoopClock().now_s(), 0.0)
-            self._later(left_s + self.report_s, self.conversation.playout_finished, reply_id)
+            self._end_timer = self._later(
+                left_s + self.report_s, self.conversation.playout_finished, reply_id
+            )
 
-    def _later(self, delay_s: float, report: Callable[[str], None], reply_id: str) -> None:
-        self._timer = asyncio.get_running_loop().call_later(delay_s, report, reply_id)
+    def _later(self, delay_s: float, report: Callable[[str], None], reply_id: str) -> asyncio.TimerHandle:
+        timer = asyncio.get_running_loop().call_later(delay_s, report, reply_id)
+        self._timers.append(timer)
+        return timer
+
+    def _cancel_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()

@@ -30,12 +30,15 @@ class Mark(enum.Enum):
     REPLY_REQUESTED = "reply_requested"
     """The client asked for a reply."""
 
+    DRAFT_BEGUN = "draft_begun"
+    """The reply was begun on the guess that the turn is over."""
+
     TURN_COMMITTED = "turn_committed"
     """The turn is over and will be answered."""
 
     RETRIEVAL_STARTED = "retrieval_started"
     RETRIEVAL_DONE = "retrieval_done"
-    """Passages, or the word that there are none."""
+    """Passages, or the word that there are none; missing if the answer did not wait for them."""
 
     LLM_STARTED = "llm_started"
     """The model was asked."""
@@ -51,7 +54,7 @@ class Mark(enum.Enum):
 
     TTS_FIRST_AUDIO = "tts_first_audio"
     AUDIO_SENT = "audio_sent"
-    """The first audio was handed to the channel."""
+    """The first audio was handed to the channel; a draft's is held until the turn is committed."""
 
     AUDIO_PLAYED = "audio_played"
     """The first sample left the person's loudspeaker, as reported; or was sent, as reckoned."""
@@ -74,6 +77,7 @@ CAUSES: Final[Mapping[Mark, tuple[Mark, ...]]] = {
     Mark.TEXT_RECEIVED: (),
     Mark.REPLY_REQUESTED: (),
     Mark.SPEECH_ENDED: (Mark.SPEECH_STARTED,),
+    Mark.DRAFT_BEGUN: (Mark.SPEECH_STARTED,),
     Mark.SILENCE_REACHED: (Mark.SPEECH_ENDED,),
     Mark.TRANSCRIPT_FINAL: (Mark.SPEECH_ENDED,),
     Mark.TURN_COMMITTED: (
@@ -82,14 +86,20 @@ CAUSES: Final[Mapping[Mark, tuple[Mark, ...]]] = {
         Mark.TEXT_RECEIVED,
         Mark.REPLY_REQUESTED,
     ),
-    Mark.RETRIEVAL_STARTED: (Mark.TURN_COMMITTED,),
+    Mark.RETRIEVAL_STARTED: (Mark.SPEECH_STARTED, Mark.TEXT_RECEIVED, Mark.REPLY_REQUESTED),
     Mark.RETRIEVAL_DONE: (Mark.RETRIEVAL_STARTED,),
-    Mark.LLM_STARTED: (Mark.TURN_COMMITTED, Mark.RETRIEVAL_DONE),
+    Mark.LLM_STARTED: (
+        Mark.SPEECH_STARTED,
+        Mark.TEXT_RECEIVED,
+        Mark.REPLY_REQUESTED,
+        Mark.DRAFT_BEGUN,
+        Mark.RETRIEVAL_DONE,
+    ),
     Mark.LLM_FIRST_TEXT: (Mark.LLM_STARTED,),
     Mark.FIRST_CLAUSE: (Mark.LLM_FIRST_TEXT,),
     Mark.TTS_STARTED: (Mark.FIRST_CLAUSE,),
     Mark.TTS_FIRST_AUDIO: (Mark.TTS_STARTED,),
-    Mark.AUDIO_SENT: (Mark.TTS_FIRST_AUDIO,),
+    Mark.AUDIO_SENT: (Mark.TTS_FIRST_AUDIO, Mark.TURN_COMMITTED),
     Mark.AUDIO_PLAYED: (Mark.AUDIO_SENT,),
     Mark.LLM_DONE: (Mark.LLM_STARTED,),
     Mark.TTS_DONE: (Mark.TTS_STARTED,),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from warmline.core.line_use import LineUse
+from warmline.core.setback import Setback
 from warmline.timeline.contributions import Contribution, Span, contributions, origin, spans
 from warmline.timeline.marks import Mark
-from warmline.timeline.timeline import Timeline
+from warmline.timeline.notes import DraftReport, Note, Waste
+from warmline.timeline.timeline import Timeline, microseconds
 
 __all__ = ["PlayoutTruth", "TurnReport", "TurnStatus", "turn_report"]
 
@@ -74,6 +76,25 @@ class TurnReport:
     lines: tuple[LineUse, ...] = ()
     """The connections it was given: `waited_s` is what it paid for them, `cost` what opening them took."""
 
+    notes: tuple[Note, ...] = ()
+    """What was decided and why, oldest first."""
+
+    drafts: tuple[DraftReport, ...] = ()
+    """The guesses that the turn was over, oldest first; the last may be the one that was right."""
+
+    setbacks: tuple[Setback, ...] = ()
+    """What went wrong with providers during it, oldest first; instants are of the session's clock."""
+
+    underruns: int = 0
+    """How often the sound stopped because the next was not made yet."""
+
+    underrun_us: int = 0
+
+    @property
+    def waste(self) -> Waste:
+        """What the dropped drafts cost."""
+        return sum((draft.waste for draft in self.drafts), Waste())
+
 
 def turn_report(
     timeline: Timeline,
@@ -85,6 +106,8 @@ def turn_report(
     reply_text: str,
     heard_text: str,
     playout: PlayoutTruth,
+    underruns: int = 0,
+    underrun_s: float = 0.0,
 ) -> TurnReport:
     """Return the report of a turn as far as its timeline goes."""
     marks = timeline.marks
@@ -103,4 +126,12 @@ def turn_report(
         spans=spans(marks),
         marks_us={} if zero is None else {mark.value: at - zero for mark, at in marks.items()},
         lines=tuple(timeline.lines),
+        notes=tuple(replace(note, at_us=note.at_us - (zero or 0)) for note in timeline.notes),
+        drafts=tuple(
+            replace(draft, begun_us=draft.begun_us - (zero or 0), ended_us=draft.ended_us - (zero or 0))
+            for draft in timeline.drafts
+        ),
+        setbacks=tuple(timeline.setbacks),
+        underruns=underruns,
+        underrun_us=microseconds(underrun_s),
     )

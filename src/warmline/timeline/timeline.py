@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from warmline.core.line_use import LineUse
+from warmline.core.setback import Setback
 from warmline.errors import InvalidMark
 from warmline.timeline.marks import CAUSES, Mark
+from warmline.timeline.notes import DraftReport, Note, NoteKind
 
 __all__ = ["Timeline", "microseconds"]
 
@@ -25,19 +27,27 @@ def microseconds(at_s: float) -> int:
 class Timeline:
     """The marks of one turn.
 
-    What changes here: `_at_us`, and only in `record` and `resume_listening`; `_lines`. A mark is recorded
-    once, after its causes; so the time between a mark and any mark that `comes_after` it can't
-    be negative.
+    What changes here: `_at_us`, and only in `record`, `resume_listening` and `adopt`; lines, notes and
+    drafts, which only grow. A mark is recorded once, after its causes; so the time between a mark and
+    any mark that `comes_after` it can't be negative.
     """
 
     def __init__(self) -> None:
         self._at_us: dict[Mark, int] = {}
         self._lines: list[LineUse] = []
+        self._notes: list[Note] = []
+        self._drafts: list[DraftReport] = []
+        self._setbacks: list[Setback] = []
 
     @property
     def marks(self) -> Mapping[Mark, int]:
         """The instants recorded so far, in microseconds of the clock."""
         return self._at_us
+
+    @property
+    def began_s(self) -> float:
+        """The first instant on it, in seconds of the clock; 0 while there is none."""
+        return min(self._at_us.values(), default=0) / 1_000_000
 
     @property
     def lines(self) -> Sequence[LineUse]:
@@ -47,6 +57,50 @@ class Timeline:
     def used_line(self, use: LineUse) -> None:
         """Note a connection that the turn's work was given."""
         self._lines.append(use)
+
+    @property
+    def notes(self) -> Sequence[Note]:
+        """What was decided, oldest first; of instants in microseconds of the clock."""
+        return self._notes
+
+    @property
+    def drafts(self) -> Sequence[DraftReport]:
+        """The drafts that are over, adopted or not."""
+        return self._drafts
+
+    def note(self, kind: NoteKind, at_s: float, text: str = "") -> None:
+        """Note what was decided."""
+        self._notes.append(Note(microseconds(at_s), kind, text))
+
+    @property
+    def setbacks(self) -> Sequence[Setback]:
+        """What went wrong with providers, and was made good or not."""
+        return self._setbacks
+
+    def had_setback(self, setback: Setback) -> None:
+        """Note what went wrong with a provider, and what was done about it."""
+        self._setbacks.append(setback)
+
+    def ended_draft(self, draft: DraftReport) -> None:
+        """Note that a draft is over."""
+        self._drafts.append(draft)
+
+    def branch(self) -> Timeline:
+        """Return a draft's timeline: it begins with what is known of the turn by now."""
+        branch = Timeline()
+        branch._at_us = dict(self._at_us)
+        return branch
+
+    def adopt(self, branch: Timeline) -> None:
+        """Take over a draft's marks, lines and notes; its marks give way to the turn's own.
+
+        Nothing of it can be earlier than its causes here: what they share is the same, or, like the
+        end of speech that was found only later, no cause of anything in a draft.
+        """
+        self._at_us = {**branch._at_us, **self._at_us}
+        self._lines += branch._lines
+        self._setbacks += branch._setbacks
+        self._notes = sorted([*self._notes, *branch._notes], key=lambda note: note.at_us)
 
     def __contains__(self, mark: Mark) -> bool:
         return mark in self._at_us

@@ -64,6 +64,12 @@ class FloorEvent(enum.Enum):
     REPLY_FINISHED = "reply finished"
     """The reply was played out, was silent, failed or was cancelled."""
 
+    REPLY_RESUMED = "reply resumed"
+    """What seemed to interrupt the reply asked for nothing: it goes on."""
+
+    THINKING_RESUMED = "thinking resumed"
+    """The same before the reply's first sound."""
+
     SESSION_ENDED = "session ended"
     """Somebody hung up, or time ran out."""
 
@@ -83,6 +89,11 @@ TRANSITIONS: Final[Mapping[tuple[Floor, FloorEvent], Floor]] = {
     # Barge-in: the user takes the floor before the reply is done.
     (Floor.THINKING, FloorEvent.SPEECH_STARTED): Floor.USER,
     (Floor.AGENT, FloorEvent.SPEECH_STARTED): Floor.USER,
+    # What was no barge-in: a cough, or "mhm".
+    (Floor.USER, FloorEvent.REPLY_RESUMED): Floor.AGENT,
+    (Floor.USER, FloorEvent.THINKING_RESUMED): Floor.THINKING,
+    (Floor.ENDPOINTING, FloorEvent.REPLY_RESUMED): Floor.AGENT,
+    (Floor.ENDPOINTING, FloorEvent.THINKING_RESUMED): Floor.THINKING,
     # A typed turn takes the floor from anybody.
     (Floor.OPEN, FloorEvent.TEXT_RECEIVED): Floor.THINKING,
     (Floor.USER, FloorEvent.TEXT_RECEIVED): Floor.THINKING,

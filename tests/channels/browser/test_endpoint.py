@@ -280,6 +280,7 @@ def test_items_are_made_found_and_deleted(client):
             "item_not_found",
         ),
         ("conversation.item.create", {"item": {"type": "function_call"}}, {}, "invalid_value"),
+        ("conversation.item.create", {"item": {"type": "message", "role": "tool"}}, {}, "invalid_value"),
         (
             "conversation.item.create",
             {"item": {"type": "message", "role": "user", "content": [{"type": "input_image"}]}},

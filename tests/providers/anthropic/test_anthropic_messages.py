@@ -69,7 +69,7 @@ async def messages(
 
 async def answer(llm: AnthropicMessages, on_line=None) -> str:
     async with llm.stream(ASKED, on_line) as text:
-        return "".join([piece async for piece in text])
+        return "".join([str(piece) async for piece in text])
 
 
 async def test_an_answer_comes_in_pieces_on_a_line_that_was_open_before(running):
@@ -141,13 +141,13 @@ async def test_what_comes_in_single_bytes_or_with_a_line_of_garbage_is_the_same(
 )
 async def test_an_answer_that_breaks_off_is_an_error_after_what_came(running, faults, kind, told):
     """What was said stands; that it is not all is known."""
-    got = []
+    got: list[str] = []
     async with messages(running) as llm:
         faults.add(Fault(kind=kind, after=5))
         with pytest.raises(ProviderUnavailable, match=told):  # noqa: PT012
             async with llm.stream(ASKED) as text:
                 async for piece in text:
-                    got.append(piece)  # noqa: PERF401
+                    got.append(str(piece))  # noqa: PERF401
     assert ANSWER.startswith("".join(got))
 
 

@@ -15,12 +15,9 @@ from tests.simulators.far_ends import FarEnds, far_ends
 from warmline.core.formats import PCM_16K, AudioFormat, Encoding
 from warmline.core.line_use import LineUse
 from warmline.errors import InputError, ProviderError, ProviderRejected, ProviderUnavailable
-from warmline.interfaces.stt import Transcript
-from warmline.providers.deepgram.flux import FluxStream
+from warmline.interfaces.stt import Transcript, TurnHint, TurnHintKind
 from warmline.providers.deepgram.protocol import (
     PROJECTS,
-    FluxEvent,
-    FluxMessage,
     FluxSettings,
     NovaSettings,
     configure,
@@ -75,7 +72,12 @@ def _words(text: str) -> set[str]:
 
 @asynccontextmanager
 async def listening(
-    ends: FarEnds, *, is_flux: bool = False, flux: FluxSettings | None = None, key: str = KEY
+    ends: FarEnds,
+    *,
+    is_flux: bool = False,
+    flux: FluxSettings | None = None,
+    ends_turns: bool = False,
+    key: str = KEY,
 ) -> AsyncIterator[DeepgramRecogniser]:
     headers = {"authorization": f"Token {key}"}
 
@@ -87,7 +89,8 @@ async def listening(
         )
         return ends.sockets(path, headers, warm=0)
 
-    async with DeepgramRecogniser(sockets, ends.lines.clock, is_flux=is_flux) as recogniser:
+    recogniser = DeepgramRecogniser(sockets, ends.lines.clock, is_flux=is_flux, ends_turns=ends_turns)
+    async with recogniser:
         yield recogniser
 
 
@@ -183,26 +186,39 @@ async def test_nova_that_says_no_endpoint_is_asked_for_the_final_all_the_same():
         await stream.aclose()
 
 
-async def test_flux_tells_of_eager_ends_and_of_turns_that_go_on():
-    settings = FluxSettings(eager_eot_threshold=0.35, eot_threshold=0.9)
-    async with far_ends("deepgram", sentences=SENTENCES) as ends:
-        async with listening(ends, is_flux=True, flux=settings) as stt:
-            heard, events = Heard(), list[FluxMessage]()
-            stream = await stt.open(heard.transcripts.append, heard.failures.append)
-            assert isinstance(stream, FluxStream)
-            stream.on_message = events.append
-            first, second = [(await ends.simulator.speech.spoken(each, PCM_16K)).audio for each in SENTENCES]
-            # A pause that is long enough to guess, and too short to be sure; then a long one.
-            audio = first + silence(PCM_16K, 0.3) + second + silence(PCM_16K, 1.5)
-            await speak(stream, audio, speed=1.0)
-            await anyio.sleep(0.5)
-            kinds = [each.event for each in events if each.event is not FluxEvent.UPDATE]
-            assert kinds[0] is FluxEvent.START_OF_TURN
-            assert kinds[-1] is FluxEvent.END_OF_TURN
-            assert FluxEvent.EAGER_END_OF_TURN in kinds
-            assert FluxEvent.TURN_RESUMED in kinds
-            eager = [each for each in events if each.event is FluxEvent.EAGER_END_OF_TURN]
-            assert events[-1].event is FluxEvent.UPDATE or events[-1].text == eager[-1].text
+async def test_flux_ends_a_turn_by_itself_after_a_guess_that_was_wrong_and_one_that_was_right():
+    """The far end guesses 200 ms after speech and is sure at 600; it hears in pieces of 80 ms."""
+    script = Script(key=KEY, transcript="Yes", eager_end_ms=200, end_of_turn_ms=600, eager_end_confidence=0.5)
+    settings = FluxSettings(eager_eot_threshold=0.4)
+    async with far_ends("deepgram", script) as ends:
+        async with listening(ends, is_flux=True, flux=settings, ends_turns=True) as stt:
+            heard, hints, ends_at_s = Heard(), list[TurnHint](), list[float]()
+
+            def take(hint: TurnHint) -> None:
+                assert heard.transcripts[-1].text == hint.text
+                hints.append(hint)
+                ends_at_s.append(ends.lines.clock.now_s())
+
+            stream = await stt.open(heard.transcripts.append, heard.failures.append, on_hint=take)
+            assert stream.ends_turns
+            speech = (await ends.simulator.speech.spoken("Yes.", PCM_16K)).audio
+            stream.begin_utterance(1)
+            await speak(stream, speech + silence(PCM_16K, 0.4) + speech, speed=1.0)
+            spoken_at_s = ends.lines.clock.now_s()
+            await speak(stream, silence(PCM_16K, 1.2), speed=1.0)
+            assert hints == [
+                TurnHint(TurnHintKind.EAGER_END, 1, "Yes", 0.5),
+                TurnHint(TurnHintKind.RESUMED, 1, "Yes", 0.1),
+                TurnHint(TurnHintKind.EAGER_END, 1, "Yes Yes", 0.5),
+                TurnHint(TurnHintKind.END, 1, "Yes Yes", 0.8),
+            ]
+            assert heard.finals() == [Transcript(1, "Yes Yes", is_final=True)]
+            assert ends_at_s[3] - ends_at_s[2] == pytest.approx(0.4, abs=0.15)
+            assert ends_at_s[3] - spoken_at_s == pytest.approx(0.6, abs=0.3)
+            # The utterance is over: nobody waits for another final.
+            stream.finish_utterance()
+            await anyio.sleep(0.2)
+            assert len(heard.finals()) == 1
             stream.send(configure(eot_threshold=0.6))
             await stream.aclose()
 

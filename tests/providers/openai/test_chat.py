@@ -75,7 +75,7 @@ async def test_an_answer_comes_in_pieces_on_a_line_that_was_open_before():
         await lines.pool.until_warm()
         for _ in range(3):
             async with chat.stream(ASKED, uses.append) as text:
-                assert "".join([piece async for piece in text]) == "We open at nine."
+                assert "".join([str(piece) async for piece in text]) == "We open at nine."
     assert len({use.line_id for use in uses}) == 1
     assert all(use.reused and use.waited_s < 0.05 for use in uses)
 

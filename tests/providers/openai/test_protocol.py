@@ -5,9 +5,16 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai.types.chat import (
+    ChatCompletionAssistantMessageParam,
+    ChatCompletionFunctionToolParam,
+    ChatCompletionToolMessageParam,
+)
+from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
+from pydantic import TypeAdapter
 
 from warmline.errors import ProviderRejected, ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmRequest, Message, Role
+from warmline.interfaces.llm import LlmRequest, Message, Role, ToolCall, ToolSpec
 from warmline.interfaces.retriever import Passage
 from warmline.pool.sse import EventStream
 from warmline.providers.openai.failures import failure
@@ -32,7 +39,7 @@ def test_a_stream_cut_anywhere_gives_the_same_text(cuts):
     """Also inside a character, and between CR and LF."""
     stream, text, start = ChatStream("m"), "", 0
     for end in [*sorted(cuts), len(STREAM)]:
-        text += stream.feed(STREAM[start:end])
+        text += "".join(map(str, stream.feed(STREAM[start:end])))
         start = end
     stream.finish()
     assert text == "Grüße, मीरा"
@@ -49,9 +56,110 @@ def test_any_bytes_give_text_or_a_protocol_error(pieces):
     stream = ChatStream("m")
     try:
         for piece in pieces:
-            assert isinstance(stream.feed(b"data: " + piece + b"\n\n"), str)
+            assert isinstance(stream.feed(b"data: " + piece + b"\n\n"), list)
     except (RemoteProtocolError, ProviderUnavailable, ProviderRejected):
         pass
+
+
+ORDER = ToolCall("call_1", "order", '{"book": "Émma"}')
+MENU = ToolCall("call_2", "menu", "{}")
+
+
+def deltas(*tool_calls, finish=None) -> bytes:
+    choice = {"index": 0, "delta": {"tool_calls": [*tool_calls]}, "finish_reason": finish}
+    return b"data: " + json.dumps({"choices": [choice]}, ensure_ascii=False).encode() + b"\n\n"
+
+
+def begun(call: ToolCall, index: int | None, arguments: str = "") -> dict[str, object]:
+    function = {"name": call.name, "arguments": arguments}
+    numbered = {} if index is None else {"index": index}
+    return {**numbered, "id": call.id, "type": "function", "function": function}
+
+
+CALL_STREAM = (
+    b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"One moment."}}]}\n\n'
+    + deltas(begun(ORDER, 0))
+    + deltas({"index": 0, "function": {"arguments": '{"book": '}})
+    + deltas({"index": 0, "function": {"arguments": '"Émma"}'}})
+    + deltas(begun(MENU, 1))
+    + deltas({"index": 1, "function": {"arguments": "{}"}})
+    + b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}\n\n'
+    + b"data: [DONE]\n\n"
+)
+
+
+@given(cuts=st.lists(st.integers(0, len(CALL_STREAM)), max_size=20))
+def test_calls_come_whole_and_in_order_wherever_the_stream_is_cut(cuts):
+    """Behind what was said before them."""
+    stream, pieces, start = ChatStream("m"), [], 0
+    for end in [*sorted(cuts), len(CALL_STREAM)]:
+        pieces += stream.feed(CALL_STREAM[start:end])
+        start = end
+    stream.finish()
+    assert pieces == ["One moment.", ORDER, MENU]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        deltas(begun(ORDER, 0, ORDER.arguments), begun(MENU, 1, "{}"), finish="stop"),
+        deltas(begun(ORDER, 0, ORDER.arguments)) + deltas(begun(MENU, 0, "{}"), finish="tool_calls"),
+        deltas(begun(ORDER, None, ORDER.arguments)) + deltas(begun(MENU, None, "{}")) + b"data: [DONE]\n\n",
+        deltas(begun(ORDER, None))
+        + deltas({"function": {"arguments": ORDER.arguments}})
+        + deltas(begun(MENU, None, "{}"))
+        + b"data: [DONE]\n\n",
+    ],
+    ids=["all in one", "one number for all", "no numbers", "no numbers, in pieces"],
+)
+def test_calls_are_told_apart_as_compatible_servers_send_them(stream):
+    """Each in its own way."""
+    assert ChatStream("m").feed(stream) == [ORDER, MENU]
+
+
+def test_a_call_without_an_id_is_given_one():
+    """Its answer is sent back under it."""
+    (call,) = ChatStream("m").feed(deltas({"index": 0, "function": {"name": "menu"}}, finish="tool_calls"))
+    assert isinstance(call, ToolCall)
+    assert call.id.startswith("call_")
+
+
+def test_a_call_that_was_cut_off_is_none():
+    """What it would have asked for is not known."""
+    stream = ChatStream("m")
+    assert stream.feed(CALL_STREAM[: CALL_STREAM.index(b'data: {"choices":[{"index":0,"delta":{},')]) == [
+        "One moment."
+    ]
+    with pytest.raises(ProviderUnavailable, match="cut off"):
+        stream.finish()
+
+
+def test_tools_calls_and_answers_are_those_of_the_official_sdk():
+    """The tools stand before all else in the provider's cache, and are the same in each request."""
+    schema = {"type": "object", "properties": {"book": {"type": "string"}}}
+    messages = [
+        Message(Role.USER, "Emma, please."),
+        Message(Role.ASSISTANT, "", tool_calls=(ORDER,)),
+        Message(Role.TOOL, "Emma was ordered.", tool_call_id="call_1"),
+    ]
+    request = LlmRequest(messages, tools=[ToolSpec("order", "Order a book.", schema)])
+    body = json.loads(chat_request(request, ChatSettings("m")).body)
+    TypeAdapter(CompletionCreateParamsStreaming).validate_python(body)
+    for part, kind in zip(
+        [*body["messages"][2:], *body["tools"]],
+        (
+            ChatCompletionAssistantMessageParam,
+            ChatCompletionToolMessageParam,
+            ChatCompletionFunctionToolParam,
+        ),
+        strict=True,
+    ):
+        TypeAdapter(kind).validate_python(part, strict=True, extra="forbid")
+    _, _, calling, answer = body["messages"]
+    assert calling["content"] is None
+    assert calling["tool_calls"][0]["function"] == {"name": "order", "arguments": ORDER.arguments}
+    assert answer == {"role": "tool", "content": "Emma was ordered.", "tool_call_id": "call_1"}
+    assert body["tools"][0]["function"]["parameters"] == schema
 
 
 def test_an_event_without_an_end_is_refused_before_it_fills_the_memory():
@@ -125,6 +233,14 @@ def test_each_failure_says_what_the_operator_should_do(status, code, kind, advic
     assert advice in str(error)
     assert error.request_id == "req_3"
     assert status != 401 or "sk-" not in str(error)
+
+
+def test_a_server_that_knows_no_tools_is_told_of_none():
+    """Many small models do not."""
+    body = b'{"error":{"message":"gemma3 does not support tools","type":"api_error","code":null}}'
+    error = failure(400, {}, body, model="gemma3")
+    assert type(error) is ProviderRejected
+    assert "tools.builtin = []" in str(error)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": "plain"}', b'{"error": null}', b"[]"])

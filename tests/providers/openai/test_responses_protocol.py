@@ -5,9 +5,12 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai.types.responses import FunctionToolParam, ResponseFunctionToolCallParam
+from openai.types.responses.response_input_item_param import FunctionCallOutput
+from pydantic import TypeAdapter
 
 from warmline.errors import ProviderRejected, ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmRequest, Message, Role
+from warmline.interfaces.llm import LlmRequest, Message, Role, ToolCall, ToolSpec
 from warmline.interfaces.retriever import Passage
 from warmline.providers.openai.responses_events import ResponseStream, kind_and_lane
 from warmline.providers.openai.responses_protocol import (
@@ -63,7 +66,7 @@ def test_a_stream_cut_anywhere_gives_the_same_text(end, cuts):
     whole = STREAM + end
     stream, text, start = ResponseStream("m"), "", 0
     for stop in [*sorted(cuts), len(whole)]:
-        text += stream.feed(whole[start:stop])
+        text += "".join(map(str, stream.feed(whole[start:stop])))
         start = stop
     stream.finish()
     assert text == stream.text == "Grüße, मीरा"
@@ -75,14 +78,114 @@ def test_a_stream_cut_anywhere_gives_the_same_text(end, cuts):
     )
 
 
-@given(events=st.lists(st.one_of(st.binary(max_size=100), st.sampled_from([CREATED, *DELTAS, UNKNOWN]))))
+ORDER = ToolCall("call_1", "order", '{"book": "Emma"}')
+CALLING = Message(Role.ASSISTANT, "One moment.", tool_calls=(ORDER,))
+ORDERED = Message(Role.TOOL, "Emma was ordered.", tool_call_id="call_1")
+CALL_ITEM = {
+    "type": "function_call",
+    "id": "fc_1",
+    "call_id": "call_1",
+    "name": "order",
+    "status": "completed",
+}
+CALL_DONE = {**CALL_ITEM, "arguments": ORDER.arguments}
+CALL_EVENTS = [
+    CREATED,
+    event("response.output_text.delta", item_id="m1", delta="One moment."),
+    event("response.output_item.done", output_index=0, item={"type": "message", "id": "m1", "content": []}),
+    event("response.output_item.added", output_index=1, item={**CALL_ITEM, "arguments": ""}),
+    event("response.function_call_arguments.delta", item_id="fc_1", output_index=1, delta='{"book": '),
+    event("response.function_call_arguments.delta", item_id="fc_1", output_index=1, delta='"Emma"}'),
+    event("response.function_call_arguments.done", item_id="fc_1", output_index=1, arguments=ORDER.arguments),
+    event("response.output_item.done", output_index=1, item=CALL_DONE),
+    event(
+        "response.completed",
+        response={
+            "id": "resp_1",
+            "output": [
+                {"type": "message", "content": [{"type": "output_text", "text": "One moment."}]},
+                CALL_DONE,
+            ],
+        },
+    ),
+]
+
+
+def test_a_call_comes_whole_and_once():
+    """It is in an event of its own, and again at the end of the response."""
+    stream = ResponseStream("m")
+    assert stream.feed(sse(*CALL_EVENTS)) == ["One moment.", ORDER]
+    assert stream.calls == (ORDER,)
+    late = ResponseStream("m")
+    assert late.feed(sse(CREATED, CALL_EVENTS[-1])) == [ORDER]
+
+
+def test_an_answer_to_a_call_is_built_upon_the_response_with_it():
+    """The far end has the call; it is sent the answer alone."""
+    stream = ResponseStream("m")
+    stream.feed(sse(*CALL_EVENTS))
+    held = held_after([ASKED], stream)
+    assert held == Held("resp_1", (ASKED, CALLING))
+    body = created([ASKED, CALLING, ORDERED], held)
+    assert body["previous_response_id"] == "resp_1"
+    assert body["input"] == [
+        {"type": "function_call_output", "call_id": "call_1", "output": "Emma was ordered."}
+    ]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [ASKED, Message(Role.ASSISTANT, "One moment."), NEXT],
+        [ASKED, Message(Role.ASSISTANT, "One", tool_calls=(ORDER,)), ORDERED],
+        [ASKED, NEXT],
+    ],
+    ids=["without the call", "half heard", "nothing of it"],
+)
+def test_a_call_that_is_no_more_in_the_context_is_not_built_upon(messages):
+    """The far end would ask for its answer."""
+    body = created(messages, Held("resp_1", (ASKED, CALLING)))
+    assert "previous_response_id" not in body
+
+
+def test_a_call_that_was_broken_off_is_answered_so():
+    """Whoever went on talking is answered with the call in mind."""
+    body = created([ASKED, CALLING, NEXT], Held("resp_1", (ASKED, CALLING)))
+    assert body["previous_response_id"] == "resp_1"
+    output, asked = body["input"]
+    assert (output["call_id"], "broken off" in output["output"]) == ("call_1", True)
+    assert asked["content"][0]["text"] == "And on Sunday?"
+
+
+def test_tools_calls_and_answers_are_those_of_the_official_sdk():
+    """The tools stand before all else in the provider's cache, and are the same in each request."""
+    schema = {"type": "object", "properties": {"book": {"type": "string"}}}
+    request = LlmRequest([ASKED, CALLING, ORDERED], tools=[ToolSpec("order", "Order a book.", schema)])
+    body = json.loads(response_request(request, ResponsesSettings("m")).body)
+    _, said, call, output = body["input"]
+    for part, kind in (
+        (call, ResponseFunctionToolCallParam),
+        (output, FunctionCallOutput),
+        (body["tools"][0], FunctionToolParam),
+    ):
+        TypeAdapter(kind).validate_python(part, strict=True, extra="forbid")
+    assert said["content"][0]["text"] == "One moment."
+    assert (call["call_id"], call["arguments"]) == ("call_1", ORDER.arguments)
+    assert body["tools"][0]["parameters"] == schema
+    silent = Message(Role.ASSISTANT, "", tool_calls=(ORDER,))
+    request = LlmRequest([ASKED, silent, ORDERED])
+    items = json.loads(response_request(request, ResponsesSettings("m")).body)["input"]
+    assert [item["type"] for item in items] == ["message", "function_call", "function_call_output"]
+
+
+@given(events=st.lists(st.one_of(st.binary(max_size=100), st.sampled_from([*CALL_EVENTS, *DELTAS, UNKNOWN]))))
 def test_any_bytes_give_text_or_an_error_of_ours(events):
     """Nothing else may come out of it."""
     stream = ResponseStream("m")
     for each in events:
         kind_and_lane(each)
         try:
-            assert isinstance(stream.take(each), str)
+            assert isinstance(stream.take(each), list)
         except (RemoteProtocolError, ProviderUnavailable, ProviderRejected):
             return
 
@@ -137,7 +240,7 @@ def test_what_a_model_says_before_its_answer_is_kept_apart_from_it():
     stream = ResponseStream("m")
     text = stream.take(event("response.output_text.delta", item_id="a", delta="One moment."))
     text += stream.take(event("response.refusal.delta", item_id="b", delta="I can't."))
-    assert text == "One moment. I can't."
+    assert "".join(map(str, text)) == "One moment. I can't."
 
 
 def test_over_http_every_request_has_the_whole_context_and_begins_alike():

@@ -11,7 +11,7 @@ from tests.simulators.openai_running import OpenAiRunning
 from warmline.core.clock import SystemClock
 from warmline.core.line_use import LineUse
 from warmline.errors import ProviderRejected, ProviderUnavailable
-from warmline.interfaces.llm import LlmRequest, Message, Role
+from warmline.interfaces.llm import ConversationPreparer, LlmRequest, Message, Role
 from warmline.pool.sockets import SocketEndpoint
 from warmline.providers.openai.responses import OpenAiResponses
 from warmline.providers.openai.responses_protocol import ResponsesSettings
@@ -345,17 +345,18 @@ async def test_what_the_operator_has_to_change_is_told(openai, bodies, options, 
             await Conversation(there.model).ask("One?")
 
 
-async def test_a_warm_up_has_the_far_end_read_what_the_first_turn_builds_upon(openai, bodies):
+async def test_preparing_has_the_far_end_read_what_the_first_turn_builds_upon(openai, bodies):
     """And opens the line; where it fails, the turn does without."""
     async with far(openai, bodies) as there:
         talk = Conversation(there.model)
         talk.messages.append(Message(Role.ASSISTANT, "Hello."))
-        await there.model.warm_up(LlmRequest(talk.messages, "Be kind.", talk.name))
+        assert isinstance(there.model, ConversationPreparer)
+        await there.model.prepare(LlmRequest(talk.messages, "Be kind.", talk.name))
         await talk.ask("One?")
         assert there.sent() == [(1, False), (1, True)]
         assert [body.get("generate") for body in bodies] == [False, None]
         openai.fault("401;times=0")
-        await there.model.warm_up(LlmRequest([], "", "another"))
+        await there.model.prepare(LlmRequest([], "", "another"))
 
 
 async def test_cancelling_a_turn_at_any_time_leaves_nothing_behind(openai, bodies):
@@ -364,6 +365,8 @@ async def test_cancelling_a_turn_at_any_time_leaves_nothing_behind(openai, bodie
         openai.simulator.script.token_ms = 5
         talk = Conversation(there.model)
         for delay_ms in (0, 1, 2, 4, 8, 16, 32, 64):
+            with anyio.move_on_after(delay_ms / 1000):
+                await there.model.prepare(LlmRequest(talk.messages, "Be kind.", talk.name))
             with anyio.move_on_after(delay_ms / 1000):
                 await talk.ask("Again?")
         assert not any(line.is_busy for line in there.model._lines.values())

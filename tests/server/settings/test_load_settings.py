@@ -168,11 +168,12 @@ rate_wpm = "fast"
         ("[[turns]]\nsilence_ms = 200", "line 1: turns is [{silence_ms = 200}]; it must be a table, [turns]"),
         ("[turns]\nport = 1", "line 2: turns.port is unknown; did you mean server.port?"),
         ("[turns]\nsilence-ms = 1", "line 2: turns.silence-ms is unknown; did you mean turns.silence_ms?"),
-        ("[turns.more]\nx = 1", "line 1: turns.more is unknown; [turns] has silence_ms, stop_ms, "
-         "speech_threshold, interrupt, final_deadline_ms"),
-        ("[zzz]", "line 1: [zzz] is unknown; the tables are [server], [limits], [turns], [playout], "
-         "[knowledge], [agent], [voice], [recogniser], [providers], "
-         "[openai], [anthropic], [elevenlabs], [deepgram], [lines], [log], [plugins.NAME]"),
+        ("[turns.more]\nx = 1", "line 1: turns.more is unknown; [turns] has endpointing, silence_ms, "
+         "stop_ms, speech_threshold, interrupt, resume, longest_silence_ms, final_deadline_ms"),
+        ("[zzz]", "line 1: [zzz] is unknown; the tables are [server], [limits], [turns], [drafts], "
+         "[playout], [knowledge], [agent], [tools], [voice], [recogniser], [providers], "
+         "[openai], [anthropic], [elevenlabs], [deepgram], [lines], [failover], "
+         "[log], [plugins.NAME]"),
         ("zzz = 1", "line 1: zzz is unknown; `warmline config --example` shows every setting"),
         ("[turns]\nsilence_ms = true", "line 2: turns.silence_ms is true; it must be a whole number of "
          "milliseconds from 100 to 5000"),
@@ -319,14 +320,16 @@ def named(name: str) -> Setting:
     return setting
 
 
-def partner_out_of_the_way(setting: Setting) -> dict[str, object]:
-    """The flag that keeps a setting at its edge from contradicting the one it is paired with."""
-    for low, high in NOT_ABOVE:
-        if setting.name == low:
-            return {high: named(high).declared.at_most}
-        if setting.name == high:
-            return {low: named(low).declared.at_least}
-    return {}
+def partners_out_of_the_way(setting: Setting) -> dict[str, object]:
+    """The flags that keep a setting at its edge from contradicting those it is paired with."""
+    above, below = {setting.name}, {setting.name}
+    for _ in NOT_ABOVE:  # pairs may be chained
+        above |= {high for low, high in NOT_ABOVE if low in above}
+        below |= {low for low, high in NOT_ABOVE if high in below}
+    return {
+        **{name: named(name).declared.at_most for name in above - {setting.name}},
+        **{name: named(name).declared.at_least for name in below - {setting.name}},
+    }
 
 
 @pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
@@ -334,7 +337,7 @@ def partner_out_of_the_way(setting: Setting) -> dict[str, object]:
 def test_load_settings_with_a_number_at_its_edge_takes_it_and_one_past_it_is_refused(setting, step):
     """A typing error of a factor of a thousand does not start a server."""
     edge = setting.declared.at_least if step < 0 else setting.declared.at_most
-    partner = partner_out_of_the_way(setting)
+    partner = partners_out_of_the_way(setting)
 
     assert load_settings(None, {**partner, setting.name: edge}, {}).value(setting.name) == edge
     assert setting.requirement in problems_of(None, {**partner, setting.name: edge + step})[0]

@@ -19,6 +19,7 @@ from warmline.interfaces.channel import (
     PartialTranscript,
     ReplyAudioDone,
     ReplyDone,
+    ReplyResumed,
     ReplyStarted,
     ReplyText,
     SessionEvent,
@@ -92,6 +93,11 @@ class BrowserChannel:
         self._has_spoken = False
         self._is_closed = False
         self._reports_playout = False
+
+    @property
+    def telephone(self) -> None:
+        """It is none."""
+        return None
 
     @property
     def output_format(self) -> AudioFormat | None:
@@ -191,7 +197,7 @@ class BrowserChannel:
                 )
 
     def _create_item(self, item: client.ItemMessage, after: str | None, conversation: Conversation) -> None:
-        roles = {role.value: role for role in Role}
+        roles = {role.value: role for role in (Role.USER, Role.ASSISTANT, Role.SYSTEM)}
         if item.type != "message" or item.role not in roles:
             raise RemoteProtocolError(
                 "Only messages with the role user, assistant or system can be made here",
@@ -257,6 +263,11 @@ class BrowserChannel:
                 self._reply = _OpenReply(reply_id, item_id)
                 metadata, self._metadata = self._metadata, None
                 self._send(writer.response_started(reply_id, item_id, self._config.modality, metadata))
+            case ReplyResumed(reply_id=reply_id, item_id=item_id, from_ms=from_ms, until_ms=until_ms):
+                ids = {"response_id": reply_id, "item_id": item_id}
+                self._send([
+                    writer.event("warmline.reply.resumed", **ids, from_ms=from_ms, until_ms=until_ms)
+                ])
             case SourcesFound(reply_id=reply_id, passages=passages):
                 self._send([writer.sources(reply_id, passages)])
             case ReplyText(reply_id=reply_id, delta=delta):

@@ -14,6 +14,7 @@ from warmline.interfaces.channel import (
     Conversation,
     EndReason,
     ReplyAudioDone,
+    ReplyResumed,
     ReplyStarted,
     SessionEvent,
 )
@@ -49,6 +50,12 @@ class LocalChannel:
         self._audio = bytearray()
         self._is_whole = False
         self._is_started = False
+        self._from_s = 0.0
+
+    @property
+    def telephone(self) -> None:
+        """It is none."""
+        return None
 
     @property
     def output_format(self) -> AudioFormat | None:
@@ -76,6 +83,11 @@ class LocalChannel:
         if isinstance(event, ReplyStarted):
             self._keep()
             self._reply = event
+            self._from_s = 0.0
+        elif isinstance(event, ReplyResumed):
+            self._reply = ReplyStarted(event.reply_id, event.item_id)
+            self._from_s = event.from_ms / 1000
+            self._is_whole = event.until_ms is not None
         elif isinstance(event, ReplyAudioDone):
             self._is_whole = True
         self._on_event(event)
@@ -88,7 +100,7 @@ class LocalChannel:
     def stop_playout(self, reply_id: str) -> None:
         """Be silent, and report how much had been heard."""
         reply, conversation = self._reply, self._conversation
-        played_ms = round(self._keep() * 1000)
+        played_ms = round((self._from_s + self._keep()) * 1000)
         if reply is not None and conversation is not None:
             # The session is still inside the stop; it takes the figure when that is done.
             asyncio.get_running_loop().call_soon(conversation.playout_truncated, reply.item_id, played_ms)

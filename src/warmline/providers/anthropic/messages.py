@@ -8,7 +8,7 @@ from typing import Final
 
 from warmline.core.line_use import OnLine
 from warmline.errors import PoolError, ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmRequest
+from warmline.interfaces.llm import LlmPiece, LlmRequest
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.http import HttpResponse
 from warmline.pool.retrying import RetryPolicy
@@ -54,8 +54,8 @@ class AnthropicMessages:
     @asynccontextmanager
     async def stream(
         self, request: LlmRequest, on_line: OnLine | None = None
-    ) -> AsyncIterator[AsyncIterator[str]]:
-        """Return the reply's text as it comes; the request is sent on entering.
+    ) -> AsyncIterator[AsyncIterator[LlmPiece]]:
+        """Return the reply's text and calls as they come; the request is sent on entering.
 
         Raises:
             ProviderUnavailable: no line, no answer, or an answer that was cut.
@@ -71,7 +71,7 @@ class AnthropicMessages:
             except PoolError as error:
                 raise pool_failure(error, model=self._settings.model, phase="first_result") from error
             await self._check(response)
-            yield await held.enter_async_context(aclosing(self._text(response)))
+            yield await held.enter_async_context(aclosing(self._pieces(response)))
 
     async def check_key(self, on_line: OnLine | None = None) -> None:
         """Ask for the list of models: it costs nothing, and a wrong key shows before anybody speaks.
@@ -99,13 +99,12 @@ class AnthropicMessages:
             body = b""
         raise failure(response.status, response.headers, body, model=self._settings.model)
 
-    async def _text(self, response: HttpResponse) -> AsyncGenerator[str, None]:
+    async def _pieces(self, response: HttpResponse) -> AsyncGenerator[LlmPiece, None]:
         stream = MessageStream(self._settings.model, response.headers.get("request-id", ""))
         try:
-            async for piece in response.chunks():
-                text = stream.feed(piece)
-                if text:
-                    yield text
+            async for chunk in response.chunks():
+                for piece in stream.feed(chunk):
+                    yield piece
         except PoolError as error:
             raise pool_failure(error, model=self._settings.model, phase="stream") from error
         except RemoteProtocolError as error:

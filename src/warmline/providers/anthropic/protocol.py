@@ -1,16 +1,17 @@
-"""Anthropic's messages: from the context to a request, and from a stream's bytes to text. No I/O."""
+"""Anthropic's messages: from the context to a request, and from a stream's bytes to what it says. No I/O."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
 
 from warmline.errors import ProviderRejected, ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmRequest, Message, Role
-from warmline.interfaces.prompting import prompt_text, system_prompt
+from warmline.interfaces.llm import LlmPiece, LlmRequest, Message, Role, ToolCall
+from warmline.interfaces.prompting import paired, prompt_text, system_prompt
 from warmline.pool.http import HttpRequest
 from warmline.pool.sse import EventStream
 from warmline.providers.anthropic.failures import PROVIDER, ErrorObject, stream_failure
@@ -28,6 +29,12 @@ _CONNECTED: Final = "(The person has just been connected.)"
 
 _WAITING: Final = "(The person is waiting for you to go on.)"
 """Stands behind a reply that nothing was said to, since the last message has to be the user's."""
+
+
+_NOT_IN_ID: Final = re.compile(r"[^A-Za-z0-9_-]")
+
+Block = dict[str, Any]
+"""A piece of a message: a text, a call, or its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +63,33 @@ class Usage:
 def messages_request(request: LlmRequest, settings: MessagesSettings) -> HttpRequest:
     """Return the request for a streamed message.
 
-    The prompt's beginning is the same from turn to turn, and is cached twice: the instructions,
-    which all conversations share, and the conversation so far.
+    The prompt's beginning is the same from turn to turn, and is cached twice: the tools and the
+    instructions, which all conversations share, and the conversation so far.
     """
     notes = "\n\n".join(
         message.text.strip() for message in request.messages if message.role is Role.SYSTEM
     ).strip()
-    system: list[dict[str, Any]] = [_block(system_prompt(request.instructions), is_cached=True)]
+    system: list[Block] = [{**_text(system_prompt(request.instructions)), "cache_control": _CACHED}]
     if notes:
-        system.append(_block(notes))
-    turns = _turns(request.messages)
-    last_role, last_text = turns.pop()
+        system.append(_text(notes))
+    turns = _turns(request.messages if request.tools else _without_calls(request.messages))
+    last_role, last_blocks = turns.pop()
+    last_blocks[-1] = {**last_blocks[-1], "cache_control": _CACHED}
     body: dict[str, Any] = {
         "model": settings.model,
         "max_tokens": settings.max_tokens,
         "system": system,
         "messages": [
-            *({"role": role, "content": text} for role, text in turns),
-            {"role": last_role, "content": [_block(last_text, is_cached=True)]},
+            *({"role": role, "content": blocks} for role, blocks in turns),
+            {"role": last_role, "content": last_blocks},
         ],
         "stream": True,
     }
+    if request.tools:
+        body["tools"] = [
+            {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+            for tool in request.tools
+        ]
     if settings.thinking:
         body["thinking"] = {"type": settings.thinking}
     if settings.effort:
@@ -91,27 +104,65 @@ def messages_request(request: LlmRequest, settings: MessagesSettings) -> HttpReq
     )
 
 
-def _block(text: str, *, is_cached: bool = False) -> dict[str, Any]:
-    return {"type": "text", "text": text, **({"cache_control": _CACHED} if is_cached else {})}
+def _text(text: str) -> Block:
+    return {"type": "text", "text": text}
 
 
-def _turns(messages: Sequence[Message]) -> list[tuple[str, str]]:
-    """Return roles and texts that alternate, the first and the last of them the user's."""
-    turns: list[tuple[str, str]] = []
-    for message in messages:
-        text = prompt_text(message).strip()
-        if message.role is Role.SYSTEM or not text:
+def _turns(messages: Sequence[Message]) -> list[tuple[str, list[Block]]]:
+    """Return roles and blocks; the roles alternate, and the first and the last of them are the user's."""
+    turns: list[tuple[str, list[Block]]] = []
+    for message in paired(messages):
+        blocks = _blocks(message)
+        if message.role is Role.SYSTEM or not blocks:
             continue
-        role = message.role.value
+        role = "assistant" if message.role is Role.ASSISTANT else "user"
         if not turns and role == "assistant":
-            turns.append(("user", _CONNECTED))
+            turns.append(("user", [_text(_CONNECTED)]))
         if turns and turns[-1][0] == role:
-            turns[-1] = (role, f"{turns[-1][1]}\n\n{text}")
+            _add(turns[-1][1], blocks)
         else:
-            turns.append((role, text))
+            turns.append((role, blocks))
     if not turns or turns[-1][0] == "assistant":
-        turns.append(("user", _WAITING))
+        turns.append(("user", [_text(_WAITING)]))
     return turns
+
+
+def _blocks(message: Message) -> list[Block]:
+    text = prompt_text(message).strip()
+    if message.role is Role.TOOL:
+        return [{"type": "tool_result", "tool_use_id": _id(message.tool_call_id), "content": text}]
+    calls = [
+        {"type": "tool_use", "id": _id(call.id), "name": call.name, "input": _input(call.arguments)}
+        for call in message.tool_calls
+    ]
+    return [_text(text), *calls] if text else calls
+
+
+def _add(blocks: list[Block], more: list[Block]) -> None:
+    """Put blocks behind others; two texts become one."""
+    if blocks[-1]["type"] == more[0]["type"] == "text":
+        blocks[-1] = _text(f"{blocks[-1]['text']}\n\n{more[0]['text']}")
+        more = more[1:]
+    blocks += more
+
+
+def _id(call_id: str) -> str:
+    """Return a call's id in the letters that are allowed here, should another provider have given it."""
+    return _NOT_IN_ID.sub("_", call_id) or "_"
+
+
+def _input(arguments: str) -> dict[str, Any]:
+    """Return a call's arguments as an object; those that are none as Anthropic wants them shown."""
+    try:
+        read = msgspec.json.decode(arguments or "{}")
+    except msgspec.DecodeError:
+        read = None
+    return read if isinstance(read, dict) else {"INVALID_JSON": arguments}
+
+
+def _without_calls(messages: Sequence[Message]) -> list[Message]:
+    """Return messages without calls and their answers, which are refused where no tools are given."""
+    return [replace(message, tool_calls=()) for message in messages if message.role is not Role.TOOL]
 
 
 class _Usage(msgspec.Struct):
@@ -130,6 +181,9 @@ class _Piece(msgspec.Struct):
 
     type: str = ""
     text: str = ""
+    id: str = ""
+    name: str = ""
+    partial_json: str = ""
     stop_reason: str | None = None
 
 
@@ -162,15 +216,17 @@ class MessageStream:
     """The stream said that it is over; what ends without saying so was cut."""
 
     _events: EventStream = field(default_factory=EventStream)
+    _call: ToolCall | None = None
+    """The call whose block is not over; blocks come one after another."""
 
-    def feed(self, piece: bytes) -> str:
-        """Return the text that `piece` completes; often none.
+    def feed(self, piece: bytes) -> list[LlmPiece]:
+        """Return the text and the calls that `piece` completes; often nothing.
 
         Raises:
             RemoteProtocolError: it is no such stream.
             ProviderError: the far end reports a failure in the middle.
         """
-        text = []
+        pieces: list[LlmPiece] = []
         for data in self._events.feed(piece):
             try:
                 event = _EVENT.decode(data)
@@ -178,8 +234,9 @@ class MessageStream:
                 raise RemoteProtocolError(
                     f"an event that is none of a message: {error}", code="bad_event"
                 ) from error
-            text.append(self._take(event))
-        return "".join(text)
+            if said := self._take(event):
+                pieces.append(said)
+        return pieces
 
     def finish(self) -> None:
         """Say that no more bytes will come.
@@ -204,7 +261,7 @@ class MessageStream:
                 request_id=self.request_id,
             )
 
-    def _take(self, event: _Event) -> str:
+    def _take(self, event: _Event) -> LlmPiece | None:
         match event:
             case _Event(type="error"):
                 error = event.error or ErrorObject()
@@ -215,13 +272,21 @@ class MessageStream:
                 return piece.text
             case _Event(type="content_block_delta", delta=_Piece(type="text_delta") as piece):
                 return piece.text
+            case _Event(type="content_block_start", content_block=_Piece(type="tool_use") as piece):
+                self._call = ToolCall(piece.id, piece.name, "")
+            case _Event(type="content_block_delta", delta=_Piece(type="input_json_delta") as piece):
+                if self._call is not None:
+                    self._call = replace(self._call, arguments=self._call.arguments + piece.partial_json)
+            case _Event(type="content_block_stop"):
+                call, self._call = self._call, None
+                return call if call is None or call.arguments else replace(call, arguments="{}")
             case _Event(type="message_delta", delta=_Piece() as piece):
                 self.stop_reason = piece.stop_reason or self.stop_reason
                 if event.usage is not None:
                     self._count(event.usage)
             case _Event(type="message_stop"):
                 self.is_done = True
-        return ""
+        return None
 
     def _count(self, usage: _Usage) -> None:
         """Take over counts; they are totals so far, and those that did not change may be left out."""

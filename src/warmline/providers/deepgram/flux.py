@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Final
 
+from warmline.interfaces.stt import TurnHintKind
 from warmline.providers.deepgram.protocol import (
     FORCE_END_TURN,
     FluxEvent,
@@ -14,10 +14,7 @@ from warmline.providers.deepgram.protocol import (
 )
 from warmline.providers.deepgram.stream import DeepgramStream, silence
 
-__all__ = ["FluxStream", "OnFluxMessage"]
-
-OnFluxMessage = Callable[[FluxMessage], None]
-"""Called on the event loop with each event of a turn."""
+__all__ = ["FluxStream"]
 
 _PIECE_S: Final = 0.08
 """What Flux wants its audio in."""
@@ -29,24 +26,32 @@ _MUTE_S: Final = 3.0
 """While audio comes it says something four times a second."""
 
 _FORCED_S: Final = 1.0
+_HINTS: Final = {
+    FluxEvent.EAGER_END_OF_TURN: TurnHintKind.EAGER_END,
+    FluxEvent.TURN_RESUMED: TurnHintKind.RESUMED,
+    FluxEvent.START_OF_TURN: TurnHintKind.RESUMED,
+    FluxEvent.END_OF_TURN: TurnHintKind.END,
+}
+"""The next turn's start says that the one before was not over, where both are one utterance of ours."""
+
 _NO_TURN: Final = "FORCE_END_TURN_NO_ACTIVE_TURN"
 
 
 class FluxStream(DeepgramStream):
-    """An `SttStream`. Turns of Flux that end within one utterance of ours are put together.
+    """An `SttStream`. Where it does not end turns, those of Flux within one utterance are put together.
 
-    What changes here: the turns' texts since the last ForceEndTurn; those that were not answered yet.
+    What changes here: the turns' texts since the utterance before ended; the ForceEndTurns that were
+    not answered yet, and how many were not waited for; whether an end was the last that was told.
     """
-
-    on_message: OnFluxMessage | None = None
-    """Who else hears of turns: an eager end is worth a guess before voice activity is sure."""
 
     def began(self) -> None:
         """Begin with nothing heard."""
         self._ended: list[str] = []
         self._turn = ""
+        self._is_hinted = False
         self._asked: deque[int | None] = deque()
         self._asked_at_s = 0.0
+        self._given_up = 0
         self._heard_at_s = self.clock.now_s()
         self._is_forced = False
         self._piece = bytearray()
@@ -66,6 +71,7 @@ class FluxStream(DeepgramStream):
         if now_s - self.pushed_at_s >= _GAP_S:
             self.send_audio(silence(self.audio_format, self.look_s))
         if self._asked and now_s - self._asked_at_s > _FORCED_S:
+            self._given_up += 1
             self._answered()
         if now_s - self._heard_at_s > _MUTE_S:
             if self._is_forced:
@@ -99,17 +105,37 @@ class FluxStream(DeepgramStream):
             self._answered()
         if not isinstance(message, FluxMessage):
             return
-        if self.on_message is not None:
-            self.on_message(message)
+        if message.was_forced and self._given_up and not self._asked:
+            # What it says was told when nobody waited any longer; it must not end the utterance after.
+            self._given_up -= 1
+            self._forget()
+            return
         self._turn = message.text
         if message.event is FluxEvent.END_OF_TURN:
             if message.text:
                 self._ended.append(message.text)
             self._turn = ""
-            if self._asked and message.was_forced:
-                self._answered()
-        elif self.utterance is not None and not self._asked and self._text():
-            self.tell(self.utterance, self._text(), is_final=False)
+        if not self._asked:
+            if self.utterance is not None and self._text():
+                self._tell_of(self.utterance, message)
+        elif message.was_forced:
+            self._answered()
+
+    def _tell_of(self, utterance: int, message: FluxMessage) -> None:
+        """Tell of the words so far, and of what Flux thinks of the turn."""
+        text = self._text()
+        kind = _HINTS.get(message.event)
+        if kind is TurnHintKind.RESUMED and not self._is_hinted:
+            kind = None
+        is_over = kind is TurnHintKind.END and self.ends_turns
+        if is_over:
+            self.utterance = None
+            self._forget()
+        elif kind is not None:
+            self._is_hinted = kind is not TurnHintKind.RESUMED
+        self.tell(utterance, text, is_final=is_over)
+        if kind is not None:
+            self.hint(kind, utterance, text, confidence=message.confidence)
 
     def _force(self, utterance: int | None) -> None:
         self.utterance = None
@@ -129,6 +155,7 @@ class FluxStream(DeepgramStream):
     def _forget(self) -> None:
         self._ended = []
         self._turn = ""
+        self._is_hinted = False
 
     def _text(self) -> str:
         return " ".join(filter(None, [*self._ended, self._turn]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from warmline.providers.deepgram.protocol import FINALIZE, KEEP_ALIVE, decode_nova
+from warmline.interfaces.stt import TurnHintKind
+from warmline.providers.deepgram.protocol import FINALIZE, KEEP_ALIVE, NovaMessage, decode_nova
 from warmline.providers.deepgram.stream import DeepgramStream, silence
 
 __all__ = ["NovaStream"]
@@ -21,13 +22,15 @@ _FINALIZE_S: Final = 1.0
 class NovaStream(DeepgramStream):
     """An `SttStream`. Voice activity decides where an utterance ends; Finalize asks for its text at once.
 
-    What changes here: the segments since the last Finalize; the Finalizes that were not answered yet.
+    What changes here: the segments since the last Finalize; the Finalizes that were not answered yet;
+    whether an endpoint was the last that was told of the utterance.
     """
 
     def began(self) -> None:
         """Send a first sound, before which KeepAlives count for nothing."""
         self._frozen: list[str] = []
         self._interim = ""
+        self._is_paused = False
         self._asked: deque[int | None] = deque()
         self._asked_at_s = 0.0
         self._kept_at_s = self.clock.now_s()
@@ -71,8 +74,19 @@ class NovaStream(DeepgramStream):
                 self._frozen.append(message.text)
         if message.answers_finalize and self._asked:
             self._answered()
-        elif self.utterance is not None and not self._asked and message.text:
-            self.tell(self.utterance, self._text(), is_final=False)
+        elif self.utterance is not None and not self._asked:
+            self._tell_of(self.utterance, message)
+
+    def _tell_of(self, utterance: int, message: NovaMessage) -> None:
+        """Tell of new words, and of an endpoint: silence and nothing else, so it has no confidence."""
+        if message.text:
+            self.tell(utterance, self._text(), is_final=False)
+        if self._is_paused and message.text:
+            self._is_paused = False
+            self.hint(TurnHintKind.RESUMED, utterance, self._text())
+        if message.is_endpoint and self._text() and not self._is_paused:
+            self._is_paused = True
+            self.hint(TurnHintKind.EAGER_END, utterance, self._text())
 
     def _ask(self, utterance: int | None) -> None:
         self.utterance = None
@@ -93,3 +107,4 @@ class NovaStream(DeepgramStream):
     def _forget(self) -> None:
         self._frozen = []
         self._interim = ""
+        self._is_paused = False

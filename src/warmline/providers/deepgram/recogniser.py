@@ -14,7 +14,7 @@ from warmline.core.clock import Clock
 from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import OnLine
 from warmline.errors import InputError, PoolError, ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.stt import OnSttFailure, OnTranscript
+from warmline.interfaces.stt import OnSttFailure, OnTranscript, OnTurnHint
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.sockets import SocketEndpoint
 from warmline.providers.deepgram.failures import PROVIDER, failure, pool_failure
@@ -51,6 +51,7 @@ class DeepgramRecogniser:
         clock: Clock,
         *,
         is_flux: bool = False,
+        ends_turns: bool = False,
         ready_formats: tuple[AudioFormat, ...] = (PCM_16K,),
     ) -> None:
         """Prepare; nothing is opened.
@@ -59,11 +60,13 @@ class DeepgramRecogniser:
             make_sockets: Makes the pool for a format when it is first asked for.
             clock: The process's.
             is_flux: Whether the sockets lead to Flux; else to Nova.
+            ends_turns: Whether an utterance is over when Flux says that the turn is; Nova never says.
             ready_formats: What pools are run for from the start.
         """
         self._make_sockets = make_sockets
         self._clock = clock
         self._kind: type[DeepgramStream] = FluxStream if is_flux else NovaStream
+        self._ends_turns = ends_turns and is_flux
         self._ready_formats = ready_formats
         self._sockets: dict[AudioFormat, SocketEndpoint] = {}
         self._running: dict[AudioFormat, anyio.Event] = {}
@@ -94,6 +97,8 @@ class DeepgramRecogniser:
         on_failure: OnSttFailure,
         on_line: OnLine | None = None,
         audio_format: AudioFormat = PCM_16K,
+        *,
+        on_hint: OnTurnHint | None = None,
     ) -> DeepgramStream:
         """Return a stream for one session; its audio reaches Deepgram as it is pushed, G.711 too.
 
@@ -102,7 +107,16 @@ class DeepgramRecogniser:
         """
         assert self._tasks is not None, "enter it first"
         endpoint = await self._endpoint(audio_format)
-        stream = self._kind(endpoint, audio_format, on_transcript, on_failure, self._clock, on_line)
+        stream = self._kind(
+            endpoint,
+            audio_format,
+            on_transcript,
+            on_failure,
+            self._clock,
+            on_line,
+            on_hint,
+            ends_turns=self._ends_turns,
+        )
         self._tasks.start_soon(stream.run)
         try:
             await stream.opened.wait()

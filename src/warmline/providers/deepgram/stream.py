@@ -12,7 +12,14 @@ from warmline.core.clock import Clock
 from warmline.core.formats import AudioFormat, Encoding
 from warmline.core.line_use import OnLine
 from warmline.errors import LineLost, PoolError, ProviderError, RemoteProtocolError
-from warmline.interfaces.stt import OnSttFailure, OnTranscript, Transcript
+from warmline.interfaces.stt import (
+    OnSttFailure,
+    OnTranscript,
+    OnTurnHint,
+    Transcript,
+    TurnHint,
+    TurnHintKind,
+)
 from warmline.pool.sockets import SocketEndpoint, WebSocketLine
 from warmline.providers.deepgram.failures import pool_failure, stream_failure
 from warmline.providers.deepgram.protocol import CLOSE_STREAM
@@ -45,6 +52,9 @@ class DeepgramStream(ABC):
         on_failure: OnSttFailure,
         clock: Clock,
         on_line: OnLine | None = None,
+        on_hint: OnTurnHint | None = None,
+        *,
+        ends_turns: bool = False,
     ) -> None:
         """Prepare; nothing is opened until `run`.
 
@@ -55,7 +65,10 @@ class DeepgramStream(ABC):
             on_failure: Told at most once; nothing comes after it.
             clock: The process's.
             on_line: Told of the line.
+            on_hint: Told what Deepgram thinks of the turn.
+            ends_turns: Whether an utterance is over when Deepgram says so; needs `on_hint`.
         """
+        self.ends_turns = ends_turns and on_hint is not None
         self.audio_format = audio_format
         self.utterance: int | None = None
         self.pushed_at_s = clock.now_s()
@@ -66,6 +79,7 @@ class DeepgramStream(ABC):
         self._on_transcript = on_transcript
         self._on_failure = on_failure
         self._on_line = on_line
+        self._on_hint = on_hint
         self._line: WebSocketLine | None = None
         self._is_over = False
         self._closing = anyio.Event()
@@ -151,6 +165,11 @@ class DeepgramStream(ABC):
         """Hand on a transcript."""
         if not self._is_over:
             self._on_transcript(Transcript(utterance, text, is_final))
+
+    def hint(self, kind: TurnHintKind, utterance: int, text: str, *, confidence: float | None = None) -> None:
+        """Hand on what Deepgram thinks of the turn; the transcript that it is about was told."""
+        if not self._is_over and self._on_hint is not None:
+            self._on_hint(TurnHint(kind, utterance, text, confidence))
 
     def fail(self, what: str) -> None:
         """Give the stream up."""

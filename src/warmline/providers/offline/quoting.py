@@ -85,7 +85,7 @@ class QuotingAnswerer:
     ) -> AsyncIterator[AsyncIterator[str]]:
         """Return the reply, a sentence in each piece; no connection is used."""
         del on_line
-        async with aclosing(_pieces(self.reply(request.messages))) as pieces:
+        async with aclosing(_pieces(self.reply(_spoken_to(request.messages)))) as pieces:
             yield pieces
 
     def reply(self, messages: Sequence[Message]) -> Reply:
@@ -188,6 +188,18 @@ class QuotingAnswerer:
         return (
             f"You can ask me about {', '.join(most)}, or {last}." if most else f"You can ask me about {last}."
         )
+
+
+def _spoken_to(messages: Sequence[Message]) -> list[Message]:
+    """Return messages without the work of tools, up to what is to be answered.
+
+    It calls none. Where another model did, and then failed, the person's question is answered.
+    """
+    said = [each for each in messages if each.role is not Role.TOOL and (each.text or not each.tool_calls)]
+    if len(said) < len(messages):
+        while said and said[-1].role is Role.ASSISTANT:
+            said.pop()
+    return said
 
 
 async def _pieces(sentences: Reply) -> AsyncGenerator[str]:

@@ -15,7 +15,7 @@ import anyio.abc
 
 from warmline.core.line_use import OnLine
 from warmline.errors import ProviderUnavailable
-from warmline.interfaces.stt import OnSttFailure, OnTranscript
+from warmline.interfaces.stt import OnSttFailure, OnTranscript, OnTurnHint
 from warmline.providers.offline.recogniser_line import PROVIDER, RecogniserLine, RecogniserProcess
 
 __all__ = ["OfflineRecogniser"]
@@ -110,14 +110,19 @@ class OfflineRecogniser:
         return [process.pid for process in self._processes if process.pid is not None]
 
     async def open(
-        self, on_transcript: OnTranscript, on_failure: OnSttFailure, on_line: OnLine | None = None
+        self,
+        on_transcript: OnTranscript,
+        on_failure: OnSttFailure,
+        on_line: OnLine | None = None,
+        *,
+        on_hint: OnTurnHint | None = None,
     ) -> RecogniserLine:
-        """Return a line for one session, at once if a spare is ready; no connection is used.
+        """Return a line for one session, at once if a spare is ready; no connection, and no hints.
 
         Raises:
             ProviderUnavailable: all processes are in use, or none could be started.
         """
-        del on_line
+        del on_line, on_hint
         process = await self._take()
         return RecogniserLine(process, on_transcript, on_failure)
 

@@ -177,6 +177,9 @@ class RecogniserLine:
     What changes here: the pre-roll, the utterance in progress and the finals that are due.
     """
 
+    ends_turns: Final = False
+    """It hears words, and does not judge whether more will come."""
+
     def __init__(
         self, process: RecogniserProcess, on_transcript: OnTranscript, on_failure: OnSttFailure
     ) -> None:

@@ -1,8 +1,8 @@
-"""What the clients share: a request over warm lines, its failures told alike, its text as it streams."""
+"""What the clients share: a request over warm lines, its failures told alike, its answer as it streams."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, Protocol
 
@@ -10,11 +10,12 @@ import anyio
 
 from warmline.core.line_use import OnLine
 from warmline.errors import NoAnswer, PoolError, RemoteProtocolError
+from warmline.interfaces.llm import LlmPiece
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.http import HttpRequest, HttpResponse
 from warmline.providers.openai.failures import failure, garbled, pool_failure
 
-__all__ = ["SILENCE_S", "TextStream", "asked", "text_of"]
+__all__ = ["SILENCE_S", "AnswerStream", "asked", "pieces_of"]
 
 SILENCE_S: Final = 20.0
 """How long a model may say nothing: before its first token, and between two."""
@@ -22,13 +23,13 @@ SILENCE_S: Final = 20.0
 _ERROR_BYTES: Final = 65_536
 
 
-class TextStream(Protocol):
+class AnswerStream(Protocol):
     """Reads one streamed answer."""
 
     request_id: str
 
-    def feed(self, piece: bytes) -> str:
-        """Return the text that `piece` completes.
+    def feed(self, piece: bytes) -> Sequence[LlmPiece]:
+        """Return the text and the calls that `piece` completes.
 
         Raises:
             RemoteProtocolError: it is no such stream.
@@ -79,20 +80,20 @@ async def asked(
             raise pool_failure(error, model=model, phase="stream") from error
 
 
-async def text_of(
-    response: HttpResponse, stream: TextStream, *, model: str, silence_s: float
-) -> AsyncGenerator[str, None]:
-    """Yield a streamed answer's text as it comes.
+async def pieces_of(
+    response: HttpResponse, stream: AnswerStream, *, model: str, silence_s: float
+) -> AsyncGenerator[LlmPiece, None]:
+    """Yield a streamed answer's text and calls as they come.
 
     Raises:
         ProviderError: it was cut, is none, reports a failure, or nothing came for `silence_s` seconds.
     """
     stream.request_id = response.headers.get("x-request-id", "")
-    pieces = response.chunks()
+    chunks = response.chunks()
     try:
-        while (piece := await _next(pieces, silence_s)) is not None:
-            if text := stream.feed(piece):
-                yield text
+        while (chunk := await _next(chunks, silence_s)) is not None:
+            for piece in stream.feed(chunk):
+                yield piece
     except PoolError as error:
         raise pool_failure(error, model=model, phase="stream") from error
     except RemoteProtocolError as error:
@@ -100,7 +101,7 @@ async def text_of(
     stream.finish()
 
 
-async def _next(pieces: AsyncIterator[bytes], silence_s: float) -> bytes | None:
+async def _next(chunks: AsyncIterator[bytes], silence_s: float) -> bytes | None:
     with anyio.move_on_after(silence_s):
-        return await anext(pieces, None)
+        return await anext(chunks, None)
     raise NoAnswer(f"nothing more came for {silence_s:g} s")

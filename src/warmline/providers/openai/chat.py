@@ -7,9 +7,9 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 from warmline.core.line_use import OnLine
-from warmline.interfaces.llm import LlmRequest
+from warmline.interfaces.llm import LlmPiece, LlmRequest
 from warmline.pool.endpoint import HttpEndpoint
-from warmline.providers.openai.asking import SILENCE_S, asked, text_of
+from warmline.providers.openai.asking import SILENCE_S, asked, pieces_of
 from warmline.providers.openai.protocol import MODELS, ChatSettings, ChatStream, chat_request
 
 __all__ = ["OpenAiChat", "openai_headers"]
@@ -48,8 +48,8 @@ class OpenAiChat:
     @asynccontextmanager
     async def stream(
         self, request: LlmRequest, on_line: OnLine | None = None
-    ) -> AsyncIterator[AsyncIterator[str]]:
-        """Return the reply's text as it comes; the request is sent on entering.
+    ) -> AsyncIterator[AsyncIterator[LlmPiece]]:
+        """Return the reply's text and calls as they come; the request is sent on entering.
 
         Raises:
             ProviderUnavailable: no line, no answer, or an answer that was cut.
@@ -64,9 +64,11 @@ class OpenAiChat:
                 first_result_s=_FIRST_RESULT_S,
                 on_line=on_line,
             ) as response,
-            aclosing(text_of(response, ChatStream(model), model=model, silence_s=self._silence_s)) as text,
+            aclosing(
+                pieces_of(response, ChatStream(model), model=model, silence_s=self._silence_s)
+            ) as pieces,
         ):
-            yield text
+            yield pieces
 
     async def check_key(self, on_line: OnLine | None = None) -> None:
         """Ask for the list of models: it costs nothing, and a wrong key shows before anybody speaks.

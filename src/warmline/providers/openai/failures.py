@@ -109,7 +109,7 @@ def garbled(error: RemoteProtocolError, *, model: str, request_id: str) -> Provi
 
 def _classified(status: int, error: ErrorDetail, model: str, phase: str, request_id: str) -> ProviderError:
     code = str(error.code or error.type or "")
-    kind, advice = _advice(status, code, model)
+    kind, advice = _advice(status, code, model, is_about_tools="tool" in (error.message or ""))
     return kind(
         f"asking {model}: {_said(status, error)}; {advice}",
         provider=PROVIDER,
@@ -118,7 +118,9 @@ def _classified(status: int, error: ErrorDetail, model: str, phase: str, request
     )
 
 
-def _advice(status: int, code: str, model: str) -> tuple[type[ProviderError], str]:
+def _advice(
+    status: int, code: str, model: str, *, is_about_tools: bool = False
+) -> tuple[type[ProviderError], str]:
     if status == 401:
         # The message is left out on purpose: it quotes a part of the key.
         return ProviderRejected, "set OPENAI_API_KEY to a key that is valid for openai.base_urls"
@@ -141,6 +143,12 @@ def _advice(status: int, code: str, model: str) -> tuple[type[ProviderError], st
         return (
             ProviderUnavailable,
             "it has a problem of its own: try again, and see its status page if that lasts",
+        )
+    if is_about_tools:
+        return (
+            ProviderRejected,
+            "it takes no tools, or not these: name another model in the [openai] settings, "
+            "or send none with tools.builtin = []",
         )
     return ProviderRejected, "it does not take this request: see the [openai] settings"
 

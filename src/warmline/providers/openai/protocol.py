@@ -1,4 +1,4 @@
-"""Chat completions: from the context to a request, and from a stream's bytes to text. No I/O."""
+"""Chat completions: from the context to a request, and from a stream's bytes to what it says. No I/O."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
+from warmline.core.ids import new_id
 from warmline.errors import ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmRequest
-from warmline.interfaces.prompting import prompt_text, system_prompt
+from warmline.interfaces.llm import LlmPiece, LlmRequest, Message, Role, ToolCall, ToolSpec
+from warmline.interfaces.prompting import paired, prompt_text, system_prompt
 from warmline.pool.http import HttpRequest
 from warmline.pool.sse import EventStream
 from warmline.providers.openai.failures import PROVIDER, ErrorBody, stream_failure
@@ -46,18 +47,20 @@ class Usage:
 def chat_request(request: LlmRequest, settings: ChatSettings) -> HttpRequest:
     """Return the request for a streamed completion.
 
-    The prompt's beginning is the same from turn to turn: instructions, then the conversation so
-    far; the passages found for a question stand with it, at the end.
+    The prompt's beginning is the same from turn to turn: tools, instructions, then the conversation
+    so far; the passages found for a question stand with it, at the end.
     """
     body: dict[str, Any] = {
         "model": settings.model,
         "messages": [
             {"role": "system", "content": system_prompt(request.instructions)},
-            *({"role": message.role.value, "content": prompt_text(message)} for message in request.messages),
+            *map(_message, paired(request.messages)),
         ],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    if request.tools:
+        body["tools"] = [*map(_tool, request.tools)]
     if settings.is_openai:
         body["stream_options"]["include_obfuscation"] = False
         body["prompt_cache_key"] = settings.cache_key
@@ -75,9 +78,41 @@ def chat_request(request: LlmRequest, settings: ChatSettings) -> HttpRequest:
     )
 
 
+def _message(message: Message) -> dict[str, Any]:
+    written: dict[str, Any] = {"role": message.role.value, "content": prompt_text(message)}
+    if message.role is Role.TOOL:
+        written["tool_call_id"] = message.tool_call_id
+    if message.tool_calls:
+        written["content"] = written["content"] or None
+        written["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    return written
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": function}
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _CallDelta(msgspec.Struct):
+    """A call's beginning, or more of its arguments; some servers leave the index out."""
+
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
 class _Delta(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
+    tool_calls: list[_CallDelta] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -104,6 +139,16 @@ _CHUNK: Final = msgspec.json.Decoder(_Chunk)
 
 
 @dataclass(slots=True)
+class _Call:
+    """A call as it grows."""
+
+    index: int | None
+    id: str
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(slots=True)
 class ChatStream:
     """Reads one streamed completion.
 
@@ -118,18 +163,20 @@ class ChatStream:
     """The stream said that it is over; what ends without saying so was cut."""
 
     _events: EventStream = field(default_factory=EventStream)
+    _calls: list[_Call] = field(default_factory=list)
 
-    def feed(self, piece: bytes) -> str:
-        """Return the text that `piece` completes; often none.
+    def feed(self, piece: bytes) -> list[LlmPiece]:
+        """Return the text that `piece` completes, and the calls when all of them are there; often nothing.
 
         Raises:
             RemoteProtocolError: it is no such stream.
             ProviderError: the far end reports a failure in the middle.
         """
-        text = []
+        pieces: list[LlmPiece] = []
         for data in self._events.feed(piece):
             if data == b"[DONE]":
                 self.is_done = True
+                pieces += self._take_calls()
                 continue
             try:
                 chunk = _CHUNK.decode(data)
@@ -139,8 +186,8 @@ class ChatStream:
                 ) from error
             if chunk.error:
                 raise stream_failure(chunk.error, model=self.model, request_id=self.request_id)
-            text.append(self._take(chunk))
-        return "".join(text)
+            pieces += self._take(chunk)
+        return pieces
 
     def finish(self) -> None:
         """Say that no more bytes will come.
@@ -156,7 +203,7 @@ class ChatStream:
                 request_id=self.request_id,
             )
 
-    def _take(self, chunk: _Chunk) -> str:
+    def _take(self, chunk: _Chunk) -> list[LlmPiece]:
         if chunk.usage is not None:
             cached = chunk.usage.prompt_tokens_details
             self.usage = Usage(
@@ -166,8 +213,27 @@ class ChatStream:
             )
         # The chunk with the usage has no choices.
         if not chunk.choices:
-            return ""
+            return []
         choice = chunk.choices[0]
+        text = choice.delta.content or choice.delta.refusal
+        pieces: list[LlmPiece] = [text] if text else []
+        for delta in choice.delta.tool_calls or ():
+            self._grow(delta)
         if choice.finish_reason:
             self.finish_reason = choice.finish_reason
-        return choice.delta.content or choice.delta.refusal or ""
+            pieces += self._take_calls()
+        return pieces
+
+    def _grow(self, delta: _CallDelta) -> None:
+        """Add to the call of its index; some servers number all of them alike, and only the ids differ."""
+        same = [call for call in self._calls if call.index == delta.index or delta.index is None]
+        if not same or (delta.id and delta.id != same[-1].id):
+            self._calls.append(_Call(delta.index, delta.id or new_id("call")))
+            same = self._calls
+        if delta.function is not None:
+            same[-1].name += delta.function.name or ""
+            same[-1].arguments += delta.function.arguments or ""
+
+    def _take_calls(self) -> list[ToolCall]:
+        calls, self._calls = self._calls, []
+        return [ToolCall(call.id, call.name, call.arguments) for call in calls]

@@ -7,9 +7,9 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 from warmline.core.line_use import OnLine
-from warmline.interfaces.llm import LlmRequest
+from warmline.interfaces.llm import LlmPiece, LlmRequest
 from warmline.pool.endpoint import HttpEndpoint
-from warmline.providers.openai.asking import SILENCE_S, asked, text_of
+from warmline.providers.openai.asking import SILENCE_S, asked, pieces_of
 from warmline.providers.openai.responses_events import ResponseStream
 from warmline.providers.openai.responses_protocol import ResponsesSettings, response_request
 
@@ -39,8 +39,8 @@ class OpenAiResponses:
     @asynccontextmanager
     async def stream(
         self, request: LlmRequest, on_line: OnLine | None = None
-    ) -> AsyncIterator[AsyncIterator[str]]:
-        """Return the reply's text as it comes; the request is sent on entering.
+    ) -> AsyncIterator[AsyncIterator[LlmPiece]]:
+        """Return the reply's text and calls as they come; the request is sent on entering.
 
         Raises:
             ProviderUnavailable: no line, no answer, or an answer that was cut.
@@ -56,7 +56,7 @@ class OpenAiResponses:
                 on_line=on_line,
             ) as response,
             aclosing(
-                text_of(response, ResponseStream(model), model=model, silence_s=self._silence_s)
-            ) as text,
+                pieces_of(response, ResponseStream(model), model=model, silence_s=self._silence_s)
+            ) as pieces,
         ):
-            yield text
+            yield pieces

@@ -1,4 +1,4 @@
-"""The Responses API: from its events to text. No I/O.
+"""The Responses API: from its events to what they say. No I/O.
 
 The events are the same over HTTP, where they are framed as server-sent events, and over the socket.
 """
@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from warmline.errors import ProviderUnavailable, RemoteProtocolError
+from warmline.interfaces.llm import LlmPiece, ToolCall
 from warmline.pool.sse import EventStream
 from warmline.providers.openai.failures import PROVIDER, ErrorDetail, stream_failure
 from warmline.providers.openai.protocol import Usage
@@ -36,6 +37,13 @@ class _Part(msgspec.Struct):
 class _Item(msgspec.Struct):
     type: str = ""
     content: list[_Part] | None = None
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class _OfItem(msgspec.Struct):
+    item: _Item = msgspec.field(default_factory=_Item)
 
 
 class _Cached(msgspec.Struct):
@@ -73,6 +81,7 @@ class _Failure(ErrorDetail):
 
 _KIND: Final = msgspec.json.Decoder(_Kind)
 _DELTA: Final = msgspec.json.Decoder(_Delta)
+_OF_ITEM: Final = msgspec.json.Decoder(_OfItem)
 _OF_RESPONSE: Final = msgspec.json.Decoder(_OfResponse)
 _FAILURE: Final = msgspec.json.Decoder(_Failure)
 
@@ -104,6 +113,9 @@ class ResponseStream:
     text: str = ""
     """So far; once the response is completed, as the far end keeps it."""
 
+    calls: tuple[ToolCall, ...] = ()
+    """So far."""
+
     usage: Usage = field(default_factory=Usage)
     is_done: bool = False
     """The far end said that it is over; what ends without saying so was cut."""
@@ -120,24 +132,24 @@ class ResponseStream:
     _item_id: str = ""
     _events: EventStream = field(default_factory=EventStream)
 
-    def feed(self, piece: bytes) -> str:
-        """Return the text that `piece` of an HTTP body completes; often none.
+    def feed(self, piece: bytes) -> list[LlmPiece]:
+        """Return the text and the calls that `piece` of an HTTP body completes; often nothing.
 
         Raises:
             RemoteProtocolError: it is no such stream.
             ProviderError: the far end reports a failure.
         """
-        text = []
+        pieces: list[LlmPiece] = []
         for data in self._events.feed(piece):
             if data == b"[DONE]":
                 # Some servers end it as they end chat completions.
                 self.is_done = True
             else:
-                text.append(self.take(data))
-        return "".join(text)
+                pieces += self.take(data)
+        return pieces
 
-    def take(self, data: bytes) -> str:
-        """Return the text of one event; empty for most kinds, of which there are more from year to year.
+    def take(self, data: bytes) -> list[LlmPiece]:
+        """Return what one event says; nothing for most kinds, of which there are more from year to year.
 
         Raises:
             RemoteProtocolError: it is no event.
@@ -162,31 +174,45 @@ class ResponseStream:
                 request_id=self.request_id,
             )
 
-    def _take(self, data: bytes) -> str:
+    def _take(self, data: bytes) -> list[LlmPiece]:
         kind = _KIND.decode(data).type
         match kind:
             case "response.output_text.delta" | "response.refusal.delta":
                 return self._add(_DELTA.decode(data))
+            case "response.output_item.done":
+                return [*self._add_calls([_OF_ITEM.decode(data).item])]
             case "response.created":
                 self.response_id = _OF_RESPONSE.decode(data).response.id
                 self.request_id = self.request_id or self.response_id
             case "response.completed" | "response.incomplete":
-                self._end(_OF_RESPONSE.decode(data).response, is_completed=kind == "response.completed")
+                response = _OF_RESPONSE.decode(data).response
+                return [*self._end(response, is_completed=kind == "response.completed")]
             case "response.failed":
                 self._fail(_OF_RESPONSE.decode(data).response.error or ErrorDetail(), 0)
             case "error":
                 failure = _FAILURE.decode(data)
                 self._fail(failure.error or failure, failure.status)
-        return ""
+        return []
 
-    def _add(self, delta: _Delta) -> str:
+    def _add(self, delta: _Delta) -> list[LlmPiece]:
         # A model may say something before its answer proper; they are two items, and both are spoken.
         text = f" {delta.delta}" if self.text and delta.item_id != self._item_id else delta.delta
         self._item_id = delta.item_id
         self.text += text
-        return text
+        return [text] if text else []
 
-    def _end(self, response: _Response, *, is_completed: bool) -> None:
+    def _add_calls(self, items: list[_Item]) -> list[ToolCall]:
+        """Return those among the items that are calls and were not there yet."""
+        known = {call.id for call in self.calls}
+        new = [
+            ToolCall(item.call_id, item.name, item.arguments)
+            for item in items
+            if item.type == "function_call" and item.call_id not in known
+        ]
+        self.calls += tuple(new)
+        return new
+
+    def _end(self, response: _Response, *, is_completed: bool) -> list[ToolCall]:
         self.is_done, self.is_completed = True, is_completed
         if response.incomplete_details is not None:
             self.incomplete_reason = response.incomplete_details.reason or ""
@@ -204,6 +230,8 @@ class ResponseStream:
                 cached.cached_tokens if cached and cached.cached_tokens is not None else -1,
                 response.usage.output_tokens,
             )
+        # An incomplete response may end in the middle of a call.
+        return self._add_calls(response.output) if is_completed else []
 
     def _fail(self, error: ErrorDetail, status: int) -> None:
         self.error_code = str(error.code or error.type or "")
@@ -212,5 +240,5 @@ class ResponseStream:
             model=self.model,
             request_id=self.request_id,
             status=status,
-            phase="stream" if self.text else "first_result",
+            phase="stream" if self.text or self.calls else "first_result",
         )

@@ -12,7 +12,7 @@ import anyio
 from warmline.core.clock import Clock
 from warmline.core.line_use import LineUse
 from warmline.errors import LineLost, NoAnswer
-from warmline.interfaces.llm import LlmRequest
+from warmline.interfaces.llm import LlmPiece, LlmRequest
 from warmline.pool.sockets import SocketEndpoint, WebSocketLine
 from warmline.providers.openai.responses_events import ResponseStream, kind_and_lane
 from warmline.providers.openai.responses_protocol import (
@@ -31,7 +31,7 @@ _MOST_LANES: Final = 16
 class Turn:
     """One response on a lane of its line, from its request until `leave`.
 
-    What changes here: the events that wait, by the line's callbacks and `next_text`.
+    What changes here: the events that wait, by the line's callbacks and `next_pieces`.
     """
 
     def __init__(self, line: ResponsesLine, lane: str, request: LlmRequest, stream: ResponseStream) -> None:
@@ -44,8 +44,8 @@ class Turn:
         self._arrived = anyio.Event()
         self._loss: LineLost | None = None
 
-    async def next_text(self, within_s: float) -> str | None:
-        """Return the text of the next event, often empty; None when the response is over.
+    async def next_pieces(self, within_s: float) -> list[LlmPiece] | None:
+        """Return what the next event says, often nothing; None when the response is over.
 
         Raises:
             LineLost: the socket is closed.

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from warmline.interfaces.llm import LlmRequest, Message, Role
-from warmline.interfaces.prompting import prompt_text, system_prompt
+from warmline.interfaces.llm import LlmRequest, Message, Role, ToolCall, ToolSpec
+from warmline.interfaces.prompting import paired, prompt_text, system_prompt
 from warmline.pool.http import HttpRequest
 from warmline.providers.openai.responses_events import ResponseStream
 
@@ -44,7 +44,7 @@ class Held:
     messages: tuple[Message, ...]
 
     def new_messages(self, messages: Sequence[Message]) -> Sequence[Message] | None:
-        """Return those that the far end does not hold; None if it holds something else.
+        """Return those of paired messages that the far end does not hold; None if it holds something else.
 
         It does as soon as a reply was not heard to its end: what was heard is what was said.
         """
@@ -58,12 +58,13 @@ def held_after(messages: Sequence[Message], stream: ResponseStream) -> Held | No
     """Return what the far end holds when a response is over; None if it is not to be built upon."""
     if not stream.is_completed or not stream.response_id:
         return None
-    reply = (Message(Role.ASSISTANT, stream.text),) if stream.text else ()
-    return Held(stream.response_id, (*messages, *reply))
+    said = stream.text or stream.calls
+    reply = (Message(Role.ASSISTANT, stream.text, tool_calls=stream.calls),) if said else ()
+    return Held(stream.response_id, (*paired(messages), *reply))
 
 
-def _said(message: Message) -> tuple[Role, str]:
-    return message.role, prompt_text(message).strip()
+def _said(message: Message) -> tuple[Role, str, tuple[ToolCall, ...], str]:
+    return message.role, prompt_text(message).strip(), message.tool_calls, message.tool_call_id
 
 
 def _body(request: LlmRequest, settings: ResponsesSettings, messages: Sequence[Message]) -> dict[str, Any]:
@@ -71,10 +72,12 @@ def _body(request: LlmRequest, settings: ResponsesSettings, messages: Sequence[M
     body: dict[str, Any] = {
         "model": settings.model,
         "instructions": system_prompt(request.instructions),
-        "input": [_item(message) for message in messages],
+        "input": [item for message in messages for item in _items(message)],
         "store": settings.store,
         "prompt_cache_key": settings.cache_key,
     }
+    if request.tools:
+        body["tools"] = [*map(_tool, request.tools)]
     if settings.reasoning_effort:
         body["reasoning"] = {"effort": settings.reasoning_effort}
     if settings.max_tokens:
@@ -89,7 +92,7 @@ def response_request(request: LlmRequest, settings: ResponsesSettings) -> HttpRe
         "POST",
         "/responses",
         (("content-type", "application/json"), ("accept", "text/event-stream")),
-        msgspec.json.encode(_body(request, settings, request.messages) | streamed),
+        msgspec.json.encode(_body(request, settings, paired(request.messages)) | streamed),
         # It changes nothing at the far end; asked twice, it costs twice and harms nobody.
         is_idempotent=True,
     )
@@ -112,8 +115,9 @@ def response_create(
         held: What the far end holds of the conversation; of what it holds, nothing is sent again.
         generate: Whether to answer, or only to read the context so that the next answer begins sooner.
     """
-    new = held.new_messages(request.messages) if held is not None else None
-    body = _body(request, settings, request.messages if new is None else new)
+    messages = paired(request.messages)
+    new = held.new_messages(messages) if held is not None else None
+    body = _body(request, settings, messages if new is None else new)
     body |= {"type": "response.create", "stream_id": stream_id}
     if held is not None and new is not None:
         body["previous_response_id"] = held.response_id
@@ -122,10 +126,25 @@ def response_create(
     return msgspec.json.encode(body)
 
 
-def _item(message: Message) -> dict[str, Any]:
+def _items(message: Message) -> list[dict[str, Any]]:
+    text = prompt_text(message)
+    if message.role is Role.TOOL:
+        return [{"type": "function_call_output", "call_id": message.tool_call_id, "output": text}]
     kind = "output_text" if message.role is Role.ASSISTANT else "input_text"
+    said = {"type": "message", "role": message.role.value, "content": [{"type": kind, "text": text}]}
+    calls = [
+        {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+        for call in message.tool_calls
+    ]
+    return [said, *calls] if text or not calls else calls
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
     return {
-        "type": "message",
-        "role": message.role.value,
-        "content": [{"type": kind, "text": prompt_text(message)}],
+        "type": "function",
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+        # It would be the default here, and takes only schemas without optional arguments.
+        "strict": False,
     }

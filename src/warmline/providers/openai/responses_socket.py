@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 _TRIES: Final = 3
 """On sockets, before HTTP: one may be at its end, and one may have forgotten the conversation."""
 
+_PREPARE_S: Final = 10.0
+"""How long preparing waits for a line: nobody waits for it."""
+
 _USED_UP: Final = frozenset({"websocket_connection_limit_reached", "websocket_stream_limit_reached"})
 """Codes that another socket helps against."""
 
@@ -36,10 +39,12 @@ _ASK_AGAIN: Final = _USED_UP | {"previous_response_not_found"}
 
 
 class OpenAiResponsesSocket:
-    """A `LanguageModel` that sends only what is new in a conversation. Use as an async context manager.
+    """A `LanguageModel` and `ConversationPreparer` that sends only what is new in a conversation.
+
+    Use as an async context manager.
 
     A conversation keeps its line from its first turn on, until it has been idle for a while or the
-    line is near its end. A turn that can't be had over a socket before its first text is asked over HTTP.
+    line is near its end. A turn that can't be had over a socket before it says anything is asked over HTTP.
 
     What changes here: `_lines`, by conversation, between turns and when idle ones are looked for.
     """
@@ -104,7 +109,7 @@ class OpenAiResponsesSocket:
     async def stream(
         self, request: LlmRequest, on_line: OnLine | None = None
     ) -> AsyncIterator[AsyncIterator[LlmPiece]]:
-        """Return the reply's text as it comes; entering returns when its beginning is there.
+        """Return the reply's text and calls as they come; entering returns when its beginning is there.
 
         A request without a conversation's id is asked over HTTP.
 
@@ -114,21 +119,21 @@ class OpenAiResponsesSocket:
         """
         begun = await self._begin(request, on_line)
         if begun is None:
-            async with self._http.stream(request, on_line) as text:
-                yield text
+            async with self._http.stream(request, on_line) as pieces:
+                yield pieces
             return
         turn, first = begun
         try:
-            async with aclosing(self._text(turn, first)) as text:
-                yield text
+            async with aclosing(self._pieces(turn, first)) as pieces:
+                yield pieces
         finally:
             await self._leave(turn)
 
-    async def warm_up(self, request: LlmRequest) -> None:
+    async def prepare(self, request: LlmRequest) -> None:
         """Open the conversation's line and have the far end read the context; what fails is left to the turn.
 
         Args:
-            request: As the first turn will be, as far as it is known.
+            request: As the first turn's will be, as far as it is known.
         """
         try:
             begun = await self._begin(request, generate=False)
@@ -139,15 +144,15 @@ class OpenAiResponsesSocket:
 
     async def _begin(
         self, request: LlmRequest, on_line: OnLine | None = None, *, generate: bool = True
-    ) -> tuple[Turn, str] | None:
-        """Return a turn and its first text, or its end; None where HTTP is to be asked."""
+    ) -> tuple[Turn, list[LlmPiece]] | None:
+        """Return a turn and what it says first, or its end; None where HTTP is to be asked."""
         for _ in range(_TRIES if request.conversation_id else 0):
             turn = await self._ask(request, on_line, generate=generate)
             if turn is None:
                 return None
             first = None
             try:
-                first = await self._first_text(turn)
+                first = await self._first_pieces(turn)
             finally:
                 if first is None:
                     await self._leave(turn)
@@ -159,7 +164,8 @@ class OpenAiResponsesSocket:
 
     async def _ask(self, request: LlmRequest, on_line: OnLine | None, *, generate: bool) -> Turn | None:
         try:
-            line = await self._line(request.conversation_id)
+            wait_s = self._line_wait_s if generate else _PREPARE_S
+            line = await self._line(request.conversation_id, wait_s)
             use = line.use
             turn = line.begin(request, self._settings, generate=generate)
         except PoolError:
@@ -168,23 +174,23 @@ class OpenAiResponsesSocket:
             on_line(use)
         return turn
 
-    async def _line(self, conversation_id: str) -> ResponsesLine:
+    async def _line(self, conversation_id: str, wait_s: float) -> ResponsesLine:
         line = self._lines.get(conversation_id)
         if line is not None and line.is_good:
             return line
-        line = await ResponsesLine.lease(self._endpoint, self._clock, wait_s=self._line_wait_s)
+        line = await ResponsesLine.lease(self._endpoint, self._clock, wait_s=wait_s)
         before = self._lines.get(conversation_id)
         self._lines[conversation_id] = line
         if before is not None and not before.is_busy:
             await before.aclose()
         return line
 
-    async def _first_text(self, turn: Turn) -> str | None:
-        """Return it, or nothing at the end of an answer without any; None where this turn gives none."""
+    async def _first_pieces(self, turn: Turn) -> list[LlmPiece] | None:
+        """Return them, or none at the end of an answer without any; None where this turn gives nothing."""
         try:
-            text = await turn.next_text(self._first_event_s)
-            while text == "":
-                text = await turn.next_text(self._silence_s)
+            pieces = await turn.next_pieces(self._first_event_s)
+            while pieces == []:
+                pieces = await turn.next_pieces(self._silence_s)
         except NoAnswer as error:
             turn.line.is_retired = True
             if turn.stream.response_id:
@@ -199,17 +205,17 @@ class OpenAiResponsesSocket:
             if isinstance(error, ProviderRejected) and code not in _ASK_AGAIN:
                 raise
         else:
-            return text or ""
+            return pieces or []
         return None
 
-    async def _text(self, turn: Turn, first: str) -> AsyncGenerator[str, None]:
+    async def _pieces(self, turn: Turn, first: list[LlmPiece]) -> AsyncGenerator[LlmPiece, None]:
         model = self._settings.model
-        text: str | None = first
+        pieces: list[LlmPiece] | None = first
         try:
-            while text is not None:
-                if text:
-                    yield text
-                text = await turn.next_text(self._silence_s)
+            while pieces is not None:
+                for piece in pieces:
+                    yield piece
+                pieces = await turn.next_pieces(self._silence_s)
         except PoolError as error:
             turn.line.is_retired = True
             raise pool_failure(error, model=model, phase="stream") from error

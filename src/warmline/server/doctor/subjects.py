@@ -12,10 +12,10 @@ from warmline.interfaces.llm import LanguageModel
 from warmline.pool.lines import Lines
 from warmline.providers.deepgram.recogniser import DeepgramRecogniser
 from warmline.providers.elevenlabs.voice import ElevenLabs
-from warmline.server.services.language_models import language_model_service
-from warmline.server.services.opened import Service, lines_of
-from warmline.server.services.recognisers import recogniser_service
-from warmline.server.services.voices import voice_service
+from warmline.server.services.language_models import chosen_language_model, language_model_service
+from warmline.server.services.opened import Service, each_of, lines_of
+from warmline.server.services.recognisers import chosen_recogniser, recogniser_service
+from warmline.server.services.voices import chosen_voice, voice_service
 from warmline.server.settings import Settings
 
 __all__ = ["CLOCK", "SENTENCE", "Subject", "since_ms", "subjects"]
@@ -69,28 +69,33 @@ class Subject(Generic[ProviderT]):
 
 async def subjects(
     settings: Settings, *, is_free: bool
-) -> tuple[Subject[LanguageModel] | None, Subject[ElevenLabs] | None, Subject[DeepgramRecogniser] | None]:
-    """Return who answers, who speaks and who listens; None for what is not a service.
+) -> tuple[list[Subject[LanguageModel]], list[Subject[ElevenLabs]], list[Subject[DeepgramRecogniser]]]:
+    """Return who answers, who speaks and who listens, fallbacks behind them, as far as they are services.
 
     Raises:
-        ConfigError: a key is missing, or settings do not go together.
+        ConfigError: a key is missing, settings do not go together, or a fallback is named twice.
     """
+    llms = each_of(settings, "llm", chosen_language_model(settings))
+    voices = each_of(settings, "tts", chosen_voice(settings))
+    recognisers = each_of(settings, "stt", chosen_recogniser(settings))
     return (
-        await _subject("llm", settings, language_model_service, is_free=is_free),
-        await _subject("tts", settings, _voice, is_free=is_free),
-        await _subject("stt", settings, _recogniser, is_free=is_free),
+        await _subjects("llm", llms, language_model_service, is_free=is_free),
+        await _subjects("tts", voices, _voice, is_free=is_free),
+        await _subjects("stt", recognisers, _recogniser, is_free=is_free),
     )
 
 
-async def _subject(
-    role: str, settings: Settings, make: _Make[ProviderT], *, is_free: bool
-) -> Subject[ProviderT] | None:
-    cold = replace(settings, lines=replace(settings.lines, llm_warm=0, tts_warm=0, stt_warm=0))
-    async with lines_of(cold) as lines, AsyncExitStack() as held:
-        service = await make(cold, lines, held)
-        if service is None:
-            return None
-        return Subject(role, service.table, service.name, is_free, settings, make)
+async def _subjects(
+    role: str, legs: list[Settings], make: _Make[ProviderT], *, is_free: bool
+) -> list[Subject[ProviderT]]:
+    found = []
+    for settings in legs:
+        cold = replace(settings, lines=replace(settings.lines, llm_warm=0, tts_warm=0, stt_warm=0))
+        async with lines_of(cold) as lines, AsyncExitStack() as held:
+            service = await make(cold, lines, held)
+            if service is not None:
+                found.append(Subject(role, service.table, service.name, is_free, settings, make))
+    return found
 
 
 async def _voice(settings: Settings, lines: Lines, held: AsyncExitStack) -> Service[ElevenLabs] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import anyio
 
@@ -20,6 +20,8 @@ from warmline.server.doctor.subjects import Subject, subjects
 from warmline.server.settings import Settings
 
 __all__ = ["PlannedCheck", "examine", "planned"]
+
+ProviderT = TypeVar("ProviderT")
 
 _LIMIT_S: Final = 30.0
 """For a whole check; the providers' own limits are shorter as a rule, and say more."""
@@ -60,27 +62,26 @@ async def planned(settings: Settings, *, is_free: bool = False) -> list[PlannedC
     Raises:
         ConfigError: a key is missing, or settings do not go together.
     """
-    llm, tts, stt = await subjects(settings, is_free=is_free)
-    found: list[Subject[Any]] = [each for each in (llm, tts, stt) if each is not None]
+    llms, voices, recognisers = await subjects(settings, is_free=is_free)
+    found: list[Subject[Any]] = [*llms, *voices, *recognisers]
 
-    def of_each(check: str, run: Callable[[Subject[Any]], Awaitable[Outcome]]) -> list[PlannedCheck]:
-        return [PlannedCheck(check, each.role, each.table, partial(run, each)) for each in found]
-
-    plan = [*of_each("connect", connect), *of_each("pooling", pooling), *of_each("warm-up", warm_up)]
-    billed = []
-    if llm is not None:
-        billed.append(PlannedCheck("reply", llm.role, llm.table, partial(reply, llm)))
-    if tts is not None:
-        billed.append(PlannedCheck("speech by socket", tts.role, tts.table, partial(speech_by_socket, tts)))
-        billed.append(PlannedCheck("speech by HTTP", tts.role, tts.table, partial(speech_by_http, tts)))
-    if stt is not None:
-        billed.append(PlannedCheck("recognition", stt.role, stt.table, partial(recognition, stt)))
+    plan = [
+        *_of_each("connect", found, connect),
+        *_of_each("pooling", found, pooling),
+        *_of_each("warm-up", found, warm_up),
+    ]
+    billed = [
+        *_of_each("reply", llms, reply),
+        *_of_each("speech by socket", voices, speech_by_socket),
+        *_of_each("speech by HTTP", voices, speech_by_http),
+        *_of_each("recognition", recognisers, recognition),
+    ]
     if is_free:
         billed = [
             PlannedCheck(each.check, each.role, each.service, advice="it is billed; left out by --free")
             for each in billed
         ]
-    plan += [*billed, *of_each("clean-up", clean_up)]
+    plan += [*billed, *_of_each("clean-up", found, clean_up)]
     roles = {each.role for each in found}
     chosen = {"llm": settings.providers.llm, "tts": settings.providers.tts, "stt": settings.providers.stt}
     plan += [
@@ -102,18 +103,26 @@ async def examine(
         plan: What `planned` returned.
         on_check: Called before each one.
     """
-    unreachable = set()
+    unreachable: set[tuple[str, str]] = set()
     for each in plan:
         if each.run is None:
             yield each.found(Status.SKIP, advice=each.advice)
-        elif each.role in unreachable:
+        elif (each.role, each.service) in unreachable:
             yield each.found(Status.SKIP, advice="connect failed")
         else:
             on_check(each)
             finding = await _checked(each, each.run)
             if each.check == "connect" and finding.status is Status.FAIL:
-                unreachable.add(each.role)
+                unreachable.add((each.role, each.service))
             yield finding
+
+
+def _of_each(
+    check: str,
+    those: list[Subject[ProviderT]],
+    run: Callable[[Subject[ProviderT]], Awaitable[Outcome]],
+) -> list[PlannedCheck]:
+    return [PlannedCheck(check, each.role, each.table, partial(run, each)) for each in those]
 
 
 async def _checked(planned: PlannedCheck, run: Callable[[], Awaitable[Outcome]]) -> Finding:

@@ -45,6 +45,8 @@ export function routes(session, transcript, notices) {
       transcript.reply(response.id).close(failed ? response.status_details?.error?.message || "The answer failed." : undefined);
     },
     "warmline.playout.stop": ({ response_id, item_id }) => void session.playout?.stop(response_id, item_id),
+    "warmline.reply.resumed": ({ response_id, item_id, from_ms, until_ms }) =>
+      session.playout?.resume(response_id, item_id, from_ms, until_ms),
     "warmline.reply.sources": ({ response_id, sources }) => transcript.reply(response_id).sources(sources),
 
     // The session.

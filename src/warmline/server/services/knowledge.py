@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 
@@ -13,7 +14,7 @@ from warmline.knowledge.index import Index, OnProgress, Progress, build_index
 from warmline.knowledge.sample_library import EXAMPLE_QUESTIONS, SAMPLE_FOLDER
 from warmline.server.settings import Settings
 
-__all__ = ["Knowledge", "load_knowledge"]
+__all__ = ["Knowledge", "documents_folder", "load_knowledge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,23 @@ class Knowledge:
     example_questions: tuple[str, ...]
 
 
+def documents_folder(settings: Settings) -> Path:
+    """Return where the documents are."""
+    return settings.knowledge.documents or SAMPLE_FOLDER
+
+
 async def load_knowledge(settings: Settings, on_progress: OnProgress | None = None) -> Knowledge:
     """Read and index the documents, on a thread; cancelling stops it within a batch.
 
     Args:
-        settings: Which documents.
+        settings: Which documents, and whether their meaning is compared by this machine's model.
         on_progress: Called on that thread.
 
     Raises:
         InputError: the folder is not there, or nothing in it can be read.
     """
     table = settings.knowledge
-    folder = table.documents or SAMPLE_FOLDER
-
+    folder = documents_folder(settings)
     is_abandoned = threading.Event()
 
     def report(progress: Progress) -> None:
@@ -49,7 +54,13 @@ async def load_knowledge(settings: Settings, on_progress: OnProgress | None = No
             on_progress(progress)
 
     def build() -> Index:
-        index = build_index(folder, on_progress=report, cache_dir=table.cache_dir, top_k=table.passages)
+        index = build_index(
+            folder,
+            on_progress=report,
+            cache_dir=table.cache_dir,
+            embeddings=table.embedder == "offline",
+            top_k=table.passages,
+        )
         # The first search makes room for all others; no caller should wait for that.
         index.search(Query("Where and when?"))
         return index

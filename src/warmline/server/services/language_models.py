@@ -26,7 +26,7 @@ from warmline.server.services.knowledge import Knowledge
 from warmline.server.services.opened import Opened, Service, host_of, key_of, socket_url
 from warmline.server.settings import AnthropicTable, OpenAiTable, Settings
 
-__all__ = ["language_model_service", "open_language_model"]
+__all__ = ["chosen_language_model", "language_model_service", "open_language_model"]
 
 _SOCKET_LIFE_S: Final = 3_300.0
 """OpenAI ends a socket after an hour; a turn that is begun before this ends long before that."""
@@ -41,18 +41,18 @@ async def open_language_model(
     Raises:
         ConfigError: a key is missing, or a plugin cannot be had.
     """
-    wanted = _chosen(settings)
+    wanted = chosen_language_model(settings)
     async with AsyncExitStack() as held:
         if wanted == "offline":
             example = next(iter(knowledge.example_questions), "")
             answerer = QuotingAnswerer(knowledge.index.topics, example)
-            yield Opened(answerer, "passages of the documents, read aloud")
+            yield Opened(answerer, "passages of the documents, read aloud", can_continue=False)
         elif (service := await language_model_service(settings, lines, held)) is not None:
             yield service.opened()
         else:
             table = settings.plugins.get(wanted, {})
             plugin = await held.enter_async_context(open_plugin("llm", wanted, table, lines, os.environ))
-            yield Opened(plugin, wanted)
+            yield Opened(plugin, wanted, leg=wanted)
 
 
 async def language_model_service(
@@ -63,7 +63,7 @@ async def language_model_service(
     Raises:
         ConfigError: a key is missing.
     """
-    match _chosen(settings):
+    match chosen_language_model(settings):
         case "openai":
             return await _openai(settings, lines, held)
         case "anthropic":
@@ -72,7 +72,8 @@ async def language_model_service(
             return None
 
 
-def _chosen(settings: Settings) -> str:
+def chosen_language_model(settings: Settings) -> str:
+    """Return who answers, `auto` resolved."""
     if settings.providers.llm != "auto":
         return settings.providers.llm
     if settings.openai.api_key or settings.openai.base_urls != OpenAiTable().base_urls:
@@ -85,7 +86,7 @@ async def _openai(settings: Settings, lines: Lines, held: AsyncExitStack) -> Ser
     key = key_of(
         table.api_key,
         is_needed=table.base_urls == OpenAiTable().base_urls,
-        role='answering by OpenAI (providers.llm = "openai")',
+        role='answering by OpenAI ("openai" in [providers])',
         variable="OPENAI_API_KEY",
     )
     headers = openai_headers(key, table.organization, table.project)
@@ -142,7 +143,7 @@ async def _anthropic(settings: Settings, lines: Lines) -> Service[LanguageModel]
     key = key_of(
         table.api_key,
         is_needed=table.base_urls == AnthropicTable().base_urls,
-        role='answering by Anthropic (providers.llm = "anthropic")',
+        role='answering by Anthropic ("anthropic" in [providers])',
         variable="ANTHROPIC_API_KEY",
     )
     endpoint = await lines.endpoint(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.lines import Lines
 from warmline.server.settings import Secret, Settings
 
-__all__ = ["Check", "Opened", "Service", "host_of", "key_of", "lines_of", "socket_url"]
+__all__ = ["Check", "Opened", "Service", "each_of", "host_of", "key_of", "lines_of", "socket_url"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +38,17 @@ class Opened(Generic[ProviderT_co]):
     """Asks for what costs nothing; returns why it will fail and what to do about it, or nothing.
     None where there is nothing to ask."""
 
-    is_offline: bool = False
-    """It runs on this machine."""
+    leg: str = "offline"
+    """Its name in the settings, such as `openai`."""
+
+    probe: Callable[[], Awaitable[None]] | None = None
+    """Asks for what costs nothing; raises ProviderError. None where there is nothing to ask."""
+
+    can_continue: bool = True
+    """Of who answers: whether it can go on with an answer that another began."""
+
+    note: str = ""
+    """What people should know that stops nothing."""
 
 
 Check = Callable[[OnLine | None], Awaitable[None]]
@@ -66,7 +75,10 @@ class Service(Generic[ProviderT_co]):
 
     def opened(self) -> Opened[ProviderT_co]:
         """Return it for a turn's use."""
-        return Opened(self.provider, self.name, self._find_problem)
+        return Opened(self.provider, self.name, self._find_problem, self.table, self._probe)
+
+    async def _probe(self) -> None:
+        await self.check_key(None)
 
     async def _find_problem(self) -> str:
         problem = f"{self.doing}: no answer within {_CHECK_S:g} s; see {self.table}.base_urls"
@@ -79,6 +91,26 @@ class Service(Generic[ProviderT_co]):
         if problem:
             _log.warning("provider.not_ready", extra={"provider": self.table, "problem": problem})
         return problem
+
+
+def each_of(settings: Settings, role: str, chosen: str) -> list[Settings]:
+    """Return settings with one provider in a role each: the chosen one's, then its fallbacks'.
+
+    Args:
+        settings: As they are.
+        role: `stt`, `llm` or `tts`.
+        chosen: Who is asked first, where that is `auto` as well.
+
+    Raises:
+        ConfigError: somebody is named twice.
+    """
+    names = (chosen, *getattr(settings.providers, f"{role}_fallbacks"))
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"providers.{role}_fallbacks names {name!r}, which is asked already; each can be asked once"
+            )
+    return [replace(settings, providers=replace(settings.providers, **{role: name})) for name in names]
 
 
 def lines_of(settings: Settings) -> Lines:

@@ -27,7 +27,7 @@ from warmline.server.services.knowledge import Knowledge
 from warmline.server.services.opened import Opened, Service, host_of, key_of, socket_url
 from warmline.server.settings import DeepgramTable, Settings
 
-__all__ = ["open_recogniser", "recogniser_service"]
+__all__ = ["chosen_recogniser", "open_recogniser", "recogniser_service"]
 
 _SPARE_S: Final = 8.0
 """Deepgram closes a socket on which nothing was said for 10 s; a spare is replaced before that."""
@@ -43,7 +43,7 @@ async def open_recogniser(
         ConfigError: a key is missing, settings do not go together, or a plugin cannot be had.
         ProviderUnavailable: the offline recogniser's processes can't be started.
     """
-    wanted = _chosen(settings)
+    wanted = chosen_recogniser(settings)
     async with AsyncExitStack() as held:
         if wanted == "offline":
             recogniser = OfflineRecogniser(
@@ -51,14 +51,14 @@ async def open_recogniser(
                 spare_processes=settings.recogniser.spare,
                 max_processes=settings.recogniser.processes,
             )
-            yield Opened(await held.enter_async_context(recogniser), "this machine", is_offline=True)
+            yield Opened(await held.enter_async_context(recogniser), "this machine")
         elif (service := await recogniser_service(settings, lines)) is not None:
             await held.enter_async_context(service.provider)
             yield service.opened()
         else:
             plugin = settings.plugins.get(wanted, {})
             opening = open_plugin("stt", wanted, plugin, lines, os.environ)
-            yield Opened(await held.enter_async_context(opening), wanted)
+            yield Opened(await held.enter_async_context(opening), wanted, leg=wanted)
 
 
 async def recogniser_service(settings: Settings, lines: Lines) -> Service[DeepgramRecogniser] | None:
@@ -67,10 +67,11 @@ async def recogniser_service(settings: Settings, lines: Lines) -> Service[Deepgr
     Raises:
         ConfigError: a key is missing, or settings do not go together.
     """
-    return await _deepgram(settings, lines) if _chosen(settings) == "deepgram" else None
+    return await _deepgram(settings, lines) if chosen_recogniser(settings) == "deepgram" else None
 
 
-def _chosen(settings: Settings) -> str:
+def chosen_recogniser(settings: Settings) -> str:
+    """Return who listens, `auto` resolved."""
     if settings.providers.stt != "auto":
         return settings.providers.stt
     return "deepgram" if settings.deepgram.api_key else "offline"
@@ -81,7 +82,7 @@ async def _deepgram(settings: Settings, lines: Lines) -> Service[DeepgramRecogni
     key = key_of(
         table.api_key,
         is_needed=table.base_urls == DeepgramTable().base_urls,
-        role='listening by Deepgram (providers.stt = "deepgram")',
+        role='listening by Deepgram ("deepgram" in [providers])',
         variable="DEEPGRAM_API_KEY",
     )
     if table.eager_eot_threshold and not 0.3 <= table.eager_eot_threshold <= table.eot_threshold:
@@ -122,7 +123,9 @@ async def _deepgram(settings: Settings, lines: Lines) -> Service[DeepgramRecogni
         url = socket_url(endpoint, path)
         return SocketEndpoint("deepgram", url, lines.dialler, policy, lines.clock, headers=headers)
 
-    recogniser = DeepgramRecogniser(sockets, lines.clock, is_flux=is_flux)
+    # With a threshold of 1 Flux ends no turn before its timeout.
+    ends_turns = is_flux and settings.turns.endpointing == "recogniser" and table.eot_threshold < 1
+    recogniser = DeepgramRecogniser(sockets, lines.clock, is_flux=is_flux, ends_turns=ends_turns)
     return Service(
         recogniser,
         "deepgram",

@@ -21,7 +21,7 @@ from warmline.server.plugins import open_plugin
 from warmline.server.services.opened import Opened, Service, host_of, key_of, socket_url
 from warmline.server.settings import ElevenLabsTable, Settings
 
-__all__ = ["open_voice", "voice_service"]
+__all__ = ["chosen_voice", "open_voice", "voice_service"]
 
 _SHARE: Final = 0.9
 """Of the idle time, after which a socket that waits is replaced."""
@@ -35,7 +35,7 @@ async def open_voice(settings: Settings, lines: Lines) -> AsyncIterator[Opened[T
         ConfigError: a key is missing, or a plugin or the offline voice cannot be had.
         ProviderUnavailable: the offline voice's process can't be started.
     """
-    wanted = _chosen(settings)
+    wanted = chosen_voice(settings)
     async with AsyncExitStack() as held:
         if wanted == "offline":
             table = settings.voice
@@ -47,7 +47,7 @@ async def open_voice(settings: Settings, lines: Lines) -> AsyncIterator[Opened[T
         else:
             plugin = settings.plugins.get(wanted, {})
             opening = open_plugin("tts", wanted, plugin, lines, os.environ)
-            yield Opened(await held.enter_async_context(opening), wanted)
+            yield Opened(await held.enter_async_context(opening), wanted, leg=wanted)
 
 
 async def voice_service(settings: Settings, lines: Lines) -> Service[ElevenLabs] | None:
@@ -56,10 +56,11 @@ async def voice_service(settings: Settings, lines: Lines) -> Service[ElevenLabs]
     Raises:
         ConfigError: a key is missing.
     """
-    return await _elevenlabs(settings, lines) if _chosen(settings) == "elevenlabs" else None
+    return await _elevenlabs(settings, lines) if chosen_voice(settings) == "elevenlabs" else None
 
 
-def _chosen(settings: Settings) -> str:
+def chosen_voice(settings: Settings) -> str:
+    """Return who speaks, `auto` resolved."""
     if settings.providers.tts != "auto":
         return settings.providers.tts
     return "elevenlabs" if settings.elevenlabs.api_key else "offline"
@@ -70,7 +71,7 @@ async def _elevenlabs(settings: Settings, lines: Lines) -> Service[ElevenLabs]:
     key = key_of(
         table.api_key,
         is_needed=table.base_urls == ElevenLabsTable().base_urls,
-        role='speaking by ElevenLabs (providers.tts = "elevenlabs")',
+        role='speaking by ElevenLabs ("elevenlabs" in [providers])',
         variable="ELEVENLABS_API_KEY",
     )
     headers = {"xi-api-key": key}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from warmline.server.settings.assignments import parse_assignments
 from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting, Value, setting_named
 from warmline.server.settings.example import example_file
+from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.load import DEFAULT_FILE, LoadedSettings, load_settings
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
@@ -28,9 +29,10 @@ from warmline.server.settings.tables import (
     RecogniserTable,
     ServerTable,
     Settings,
-    TurnsTable,
+    ToolsTable,
     VoiceTable,
 )
+from warmline.server.settings.turn_tables import DraftsTable, TurnsTable
 
 __all__ = [
     "CATALOGUE",
@@ -39,7 +41,9 @@ __all__ = [
     "AgentTable",
     "AnthropicTable",
     "DeepgramTable",
+    "DraftsTable",
     "ElevenLabsTable",
+    "FailoverTable",
     "Kind",
     "KnowledgeTable",
     "LimitsTable",
@@ -54,6 +58,7 @@ __all__ = [
     "Settings",
     "Source",
     "SourceKind",
+    "ToolsTable",
     "TurnsTable",
     "Value",
     "VoiceTable",

@@ -38,7 +38,7 @@ def _raw(name: str, text: str) -> object:
         return text
     if setting and setting.kind in {Kind.TEXT, Kind.CHOICE, Kind.PROVIDER, Kind.PATH, Kind.SECRET}:
         return text
-    if setting and setting.kind is Kind.TEXTS and not text.startswith("["):
+    if setting and setting.kind in {Kind.TEXTS, Kind.PROVIDERS} and not text.startswith("["):
         return [text] if text else []
     try:
         return tomllib.loads(f"value = {text}")["value"]

@@ -31,6 +31,7 @@ class Kind(enum.Enum):
     TEXTS = "a list of texts in quotes"
     CHOICE = "one of a few words"
     PROVIDER = "one of a few words, or the name of an installed provider"
+    PROVIDERS = "a list of such words and names"
     PATH = "a path in quotes"
     SECRET = "a secret"
 
@@ -44,7 +45,7 @@ class Setting:
     kind: Kind
     default: Value
     choices: tuple[str, ...]
-    """The words of a `CHOICE` or a `PROVIDER`; else empty."""
+    """The words of a `CHOICE`, a `PROVIDER` or `PROVIDERS`; else empty."""
 
     declared: Declaration
 
@@ -58,7 +59,10 @@ class Setting:
         """What a value must be, to follow "it must be"."""
         declared = self.declared
         if self.choices:
-            words = "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
+            words = ", ".join(f'"{choice}"' for choice in self.choices)
+            if self.kind is Kind.PROVIDERS:
+                return f"a list of {words}, and names of installed providers"
+            words = f"one of {words}"
             return words if self.kind is Kind.CHOICE else f"{words}, or the name of an installed provider"
         if self.kind is Kind.TEXTS:
             return f"a list of {declared.phrase}" if declared.phrase else self.kind.value
@@ -94,6 +98,8 @@ def _kind_of(annotation: object) -> tuple[Kind, tuple[str, ...]]:
     first = next(iter(typing.get_args(annotation)), None)
     if typing.get_origin(first) is typing.Literal:
         return Kind.PROVIDER, typing.get_args(first)
+    if typing.get_origin(annotation) is tuple and (inner := typing.get_args(first)):
+        return Kind.PROVIDERS, typing.get_args(inner[0])
     kinds: dict[object, Kind] = {
         bool: Kind.SWITCH,
         int: Kind.WHOLE,

@@ -17,8 +17,8 @@ _HEAD: Final = """\
 """
 
 _TAIL: Final = """\
-# What a provider of another package is told, under the name that it is installed under. A secret
-# stands in the environment; here is its variable.
+# What a provider or tools of another package are told, under the name that they are installed under. A
+# secret stands in the environment; here is its variable.
 #
 #     [plugins.parrot]
 #     base_url = "https://parrot.example.com"

@@ -167,7 +167,7 @@ class _Gathering:
                 )
                 continue
             if not any(name in installed(key) for key in GROUPS):
-                told = f"[{written(path)}] is for no provider that is there ({names_in_words(*GROUPS)})"
+                told = f"[{written(path)}] is for no package that is there ({names_in_words(*GROUPS)})"
                 self._problem(file.source(path), told)
             for key, raw in table.items():
                 self._take_plugin_key(file.source((*path, key)), (*path, key), raw)

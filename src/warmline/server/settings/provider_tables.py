@@ -38,6 +38,15 @@ class ProvidersTable:
     tts: Literal["auto", "offline", "elevenlabs"] | str = setting(
         "auto", "Who speaks. `auto`: ElevenLabs if its key is set, else this machine."
     )
+    stt_fallbacks: tuple[Literal["offline", "deepgram"] | str, ...] = setting(
+        (), "Who listens where that one fails, in order; opened and kept ready like the first."
+    )
+    llm_fallbacks: tuple[Literal["offline", "openai", "anthropic"] | str, ...] = setting(
+        (), "Who answers where that one fails, in order; opened and kept ready like the first."
+    )
+    tts_fallbacks: tuple[Literal["offline", "elevenlabs"] | str, ...] = setting(
+        (), "Who speaks where that one fails, in order; opened and kept ready like the first."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,19 @@ class OpenAiTable:
     )
     max_tokens: int = setting(
         0, "Longest reply; 0 leaves it to the model.", unit="tokens", at_least=0, at_most=100_000
+    )
+    embedding_model: str = setting(
+        "text-embedding-3-small",
+        'The model of meanings, where `knowledge.embedder` is `"openai"`.',
+        at_least=1,
+        at_most=200,
+    )
+    embedding_dimensions: int = setting(
+        0,
+        "How long its vectors should be; 0 leaves it to the model.",
+        unit="figures",
+        at_least=0,
+        at_most=16_384,
     )
 
 
@@ -148,14 +170,15 @@ class ElevenLabsTable:
     speed: float = setting(1.0, "How fast it speaks.", at_least=0.7, at_most=1.2)
     language: str = setting("", "ISO 639-1, such as `en`; empty leaves it to the model.", at_most=10)
     first_audio_ms: int = setting(
-        4_000,
-        "How long a reply's first audio may take before it is asked for over HTTP.",
+        1_000,
+        "How long a reply's first audio may take before it is asked for over HTTP. Another line is tried "
+        "before that: see `failover.tts_first_ms`.",
         unit="ms",
         at_least=100,
         at_most=60_000,
     )
     stall_ms: int = setting(
-        4_000,
+        2_000,
         "How late audio that is owed may be before the rest is asked for over HTTP.",
         unit="ms",
         at_least=100,
@@ -193,7 +216,10 @@ class DeepgramTable:
         0.7, "Flux: how sure it has to be that a turn is over.", at_least=0.5, at_most=1
     )
     eager_eot_threshold: float = setting(
-        0.0, "Flux: how sure, to say so early; 0 for no early word.", at_least=0, at_most=0.9
+        0.4,
+        "Flux: how sure, to say so early, which begins an answer (`[drafts]`); 0 for no early word.",
+        at_least=0,
+        at_most=0.9,
     )
     eot_timeout_ms: int = setting(
         5_000, "Flux: silence that ends a turn in any case.", unit="ms", at_least=500, at_most=60_000

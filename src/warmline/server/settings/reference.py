@@ -31,9 +31,9 @@ complete one.
 _TAIL: Final = """\
 ## `[plugins.NAME]`
 
-What a provider of another package is told, where NAME is the name that it is installed under. Its own
-documentation says which keys there are. A secret stands in the environment; the file has its variable:
-`api_key = "env:PARROT_API_KEY"`.
+What a provider or tools of another package are told, where NAME is the name that they are installed
+under. Their own documentation says which keys there are. A secret stands in the environment; the
+file has its variable: `api_key = "env:PARROT_API_KEY"`.
 """
 
 

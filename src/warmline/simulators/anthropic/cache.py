@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
 from warmline.simulators.answers import token_count
+from warmline.simulators.anthropic.rules import blocks_of
 
 __all__ = ["BlockCache"]
 
@@ -47,9 +50,11 @@ class BlockCache:
 
 
 def _blocks(body: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Yield each block's text, the system's first, and whether it is marked."""
+    """Yield what each block says, and whether it is marked: the tools' first, then the system's."""
+    tools = {"role": "tools", "content": body.get("tools") or []}
     system = {"role": "system", "content": body.get("system") or []}
-    for message in (system, *body["messages"]):
-        content = message["content"]
-        for block in [{"text": content}] if isinstance(content, str) else content:
-            yield f"{message['role']}: {block.get('text', '')}\n", bool(block.get("cache_control"))
+    for message in (tools, system, *body["messages"]):
+        for block in blocks_of(message["content"]):
+            said = {key: value for key, value in block.items() if key != "cache_control"}
+            written = msgspec.json.encode(said, order="sorted").decode()
+            yield f"{message['role']}: {written}\n", bool(block.get("cache_control"))

@@ -9,9 +9,21 @@ import msgspec
 from aiohttp import web
 
 from warmline.core.ids import new_id
-from warmline.simulators.answers import answer_text, last_user_text, spoken_tokens, token_count, tokens
+from warmline.simulators.answers import (
+    TEXT,
+    Answer,
+    Asked,
+    Piece,
+    answer_to,
+    asked_by,
+    pieces_of,
+    spoken,
+    text_of,
+    token_count,
+)
 from warmline.simulators.anthropic.cache import BlockCache
 from warmline.simulators.anthropic.errors import error_body, problem, refusal
+from warmline.simulators.anthropic.rules import blocks_of, what_is_wrong
 from warmline.simulators.faults import FaultKind
 from warmline.simulators.outgoing import HttpOutgoing
 from warmline.simulators.script import Script
@@ -22,7 +34,6 @@ __all__ = ["AnthropicSimulator"]
 
 _MODELS: Final = ("claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-4-5")
 _INVALID: Final = "invalid_request_error"
-_REQUIRED: Final = {"model": str, "max_tokens": int, "messages": list}
 
 
 class AnthropicSimulator(Simulator):
@@ -79,13 +90,16 @@ class AnthropicSimulator(Simulator):
             body = msgspec.json.decode(await request.read(), type=dict[str, Any])
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             return problem(400, _INVALID, f"The request body is not valid JSON: {error}")
-        wrong = _what_is_wrong(request, body)
+        wrong = what_is_wrong(request.headers, body)
         if wrong:
             return problem(400, _INVALID, wrong)
         if not self.knows(body["model"]):
             return problem(404, "not_found_error", f"model: {body['model']}")
-        whole = tokens(answer_text(self.script, last_user_text(body["messages"])))
-        text = "".join(whole[: body["max_tokens"]])
+        answer = answer_to(self.script, _asked(body))
+        pieces = pieces_of(answer)
+        said = pieces[: body["max_tokens"]]
+        reason = "max_tokens" if len(said) < len(pieces) else "tool_use" if answer.calls else "end_turn"
+        stop = {"stop_reason": reason, "stop_sequence": None}
         message = {
             "id": new_id("msg"),
             "type": "message",
@@ -96,65 +110,86 @@ class AnthropicSimulator(Simulator):
             "stop_sequence": None,
             "usage": {**self._cache.prompt_usage(body), "output_tokens": 1, "service_tier": "standard"},
         }
-        stop = {
-            "stop_reason": "max_tokens" if len(whole) > body["max_tokens"] else "end_turn",
-            "stop_sequence": None,
-        }
+        # In the order of the answer: what is said, then the calls.
+        blocks = {part: _block(answer, part) for part, _ in said}
+        count = token_count("".join(token for _, token in said))
         if body.get("stream"):
-            return await self._stream(request, message, text, stop)
-        said = "".join([token async for token in spoken_tokens(self.script, text)])
-        usage = {**message["usage"], "output_tokens": token_count(text)}
-        content = [{"type": "text", "text": said}]
+            return await self._stream(request, message, blocks, said, stop, count)
+        written = dict.fromkeys(blocks, "")
+        async for part, token in spoken(self.script, said):
+            written[part] += token
+        content = [
+            {**block, "text": written[part]} if part == TEXT else {**block, "input": _input(written[part])}
+            for part, block in blocks.items()
+        ]
+        usage = {**message["usage"], "output_tokens": count}
         return json_response({**message, **stop, "content": content, "usage": usage}, headers=_headers())
 
     async def _stream(
-        self, request: web.Request, message: dict[str, Any], text: str, stop: dict[str, Any]
+        self,
+        request: web.Request,
+        message: dict[str, Any],
+        blocks: dict[int, dict[str, Any]],
+        said: list[Piece],
+        stop: dict[str, Any],
+        count: int,
     ) -> web.StreamResponse:
         headers = _headers()
         response = web.StreamResponse(headers={**headers, "content-type": "text/event-stream; charset=utf-8"})
         error = error_body("overloaded_error", "Overloaded", headers["request-id"])
         outgoing = HttpOutgoing(request, response, fault_of(request), _sse(error))
         await outgoing.begin()
-        is_begun = False
-        async for token in spoken_tokens(self.script, text):
-            if not is_begun:
+        index = -1
+        current: int | None = None
+        async for part, token in spoken(self.script, said):
+            if current is None:
                 await response.prepare(request)
                 await outgoing.send(_event("message_start", message=message))
-                block = {"type": "text", "text": ""}
-                await outgoing.send(_event("content_block_start", index=0, content_block=block))
+            if part != current:
+                if current is not None:
+                    await outgoing.send(_event("content_block_stop", index=index))
+                index, current = index + 1, part
+                await outgoing.send(_event("content_block_start", index=index, content_block=blocks[part]))
                 await outgoing.send(_event("ping"))
-                is_begun = True
             delta = {"type": "text_delta", "text": token}
-            await outgoing.send(_event("content_block_delta", index=0, delta=delta))
-        await outgoing.send(_event("content_block_stop", index=0))
-        usage = {"output_tokens": token_count(text)}
-        await outgoing.send(_event("message_delta", delta=stop, usage=usage))
+            if part != TEXT:
+                delta = {"type": "input_json_delta", "partial_json": token}
+            await outgoing.send(_event("content_block_delta", index=index, delta=delta))
+        await outgoing.send(_event("content_block_stop", index=index))
+        await outgoing.send(_event("message_delta", delta=stop, usage={"output_tokens": count}))
         await outgoing.send(_event("message_stop"))
         await outgoing.end()
         return response
 
 
-def _what_is_wrong(request: web.Request, body: dict[str, Any]) -> str:
-    """Return why a request for a message is refused; empty if it is not."""
-    if not request.headers.get("anthropic-version"):
-        return "anthropic-version: header is required"
-    for name, kind in _REQUIRED.items():
-        if not body.get(name) or not isinstance(body[name], kind):
-            return f"{name}: Field required"
-    messages = body["messages"]
-    if messages[0].get("role") != "user":
-        return 'messages: first message must use the "user" role'
-    if messages[-1].get("role") != "user":
-        return "This model does not support assistant message prefill; the last message must be the user's."
-    if not all(_is_said(message.get("content")) for message in messages):
-        return "messages: text content blocks must be non-empty"
-    return ""
+def _block(answer: Answer, part: int) -> dict[str, Any]:
+    """Return a block as it begins."""
+    if part == TEXT:
+        return {"type": "text", "text": ""}
+    return {"type": "tool_use", "id": new_id("toolu"), "name": answer.calls[part][0], "input": {}}
 
 
-def _is_said(content: object) -> bool:
-    if isinstance(content, str):
-        return bool(content.strip())
-    return isinstance(content, list) and all(block.get("text", "").strip() for block in content)
+def _asked(body: dict[str, Any]) -> Asked:
+    said: list[tuple[str, str]] = []
+    for message in body["messages"]:
+        blocks = blocks_of(message["content"])
+        results = [block for block in blocks if block["type"] == "tool_result"]
+        said += [("tool", text_of(block.get("content"))) for block in results]
+        if len(results) < len(blocks):
+            said.append((message["role"], text_of(blocks)))
+    choice = body.get("tool_choice") or {"type": "auto"}
+    named = {"any": "required", "tool": choice.get("name", "")}
+    return asked_by(
+        said, [tool["name"] for tool in body.get("tools") or ()], named.get(choice["type"], choice["type"])
+    )
+
+
+def _input(arguments: str) -> dict[str, Any]:
+    """Return a call's arguments as a whole message has them: an object, whatever the script says."""
+    try:
+        return msgspec.json.decode(arguments, type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return {}
 
 
 def _headers() -> dict[str, str]:

@@ -9,6 +9,8 @@ import anyio
 import msgspec
 from aiohttp import WSMsgType, web
 
+from warmline.audio.silero import SLICE_SAMPLES
+from warmline.core.formats import PCM_16K
 from warmline.simulators.deepgram.messages import FLUX, CloseStream, FluxConfigure
 from warmline.simulators.deepgram.nova import Owner, word_list
 from warmline.simulators.deepgram.query import FluxQuery, Unfit, configured
@@ -22,10 +24,15 @@ _NO_TURN: Final = "FORCE_END_TURN_NO_ACTIVE_TURN"
 _SILENCE_SCALE_MS: Final = 216.0
 """Makes the default threshold of 0.7 fall 260 ms after speech, which is Deepgram's median."""
 
+_HALF_SLICE_MS: Final = SLICE_SAMPLES * 500 / PCM_16K.rate_hz
+"""A silence is reached with the slice that ends nearest to it."""
 
-def silence_for(threshold: float) -> float:
-    """Return the milliseconds of silence after which a confidence is reached; infinite for 1."""
-    return -_SILENCE_SCALE_MS * math.log(1 - threshold) if threshold < 1 else math.inf
+
+def silence_for(threshold: float, scripted_ms: float = 0.0) -> float:
+    """Return the milliseconds of silence after which a confidence is reached; infinite for 1 and above."""
+    if threshold >= 1:
+        return math.inf
+    return scripted_ms or -_SILENCE_SCALE_MS * math.log(1 - threshold)
 
 
 class FluxStream:
@@ -49,7 +56,11 @@ class FluxStream:
         self._socket = socket
         self._outgoing = outgoing
         self._request_id = request_id
-        self._sending, self._to_send = anyio.create_memory_object_stream[dict[str, Any] | None](float("inf"))
+        self._sending, self._to_send = anyio.create_memory_object_stream[tuple[dict[str, Any], float] | None](
+            float("inf")
+        )
+        """Messages, and how many milliseconds before each; nothing at the end."""
+
         self._ear: Ear | None = None
         self._sequence = 0
         self._turn = 0
@@ -66,9 +77,7 @@ class FluxStream:
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
-        self._ear = await self._owner.speech.listen(
-            self._wanted.audio_format, self._take, scripted=self._owner.script.transcript
-        )
+        self._ear = await self._owner.speech.listen(self._wanted.audio_format, self._take, self._owner.script)
         self._put({"type": "Connected", "request_id": self._request_id, "sequence_id": self._next()})
         try:
             async with anyio.create_task_group() as tasks:
@@ -119,8 +128,10 @@ class FluxStream:
             "eager_eot_threshold": None if eager == math.inf else eager,
             "eot_timeout_ms": round(self._wanted.eot_timeout_ms),
         }
-        hints = {"language_hints": self._wanted.language_hints} if self._wanted.language_hints else {}
-        self._tell("ConfigureSuccess", thresholds=now, keyterms=self._wanted.keyterms, **hints)
+        told: dict[str, Any] = {"thresholds": now, "keyterms": self._wanted.keyterms}
+        if self._wanted.language_hints:
+            told["language_hints"] = self._wanted.language_hints
+        self._tell("ConfigureSuccess", **told)
 
     def _take(self, heard: Began | Slice | HeardText) -> None:
         if isinstance(heard, Began):
@@ -136,7 +147,7 @@ class FluxStream:
 
     def _text(self, heard: HeardText) -> None:
         assert self._ear is not None
-        text = self._owner.script.transcript or heard.text
+        text = heard.text
         if not heard.is_final:
             self._open = text
         else:
@@ -164,15 +175,16 @@ class FluxStream:
             self._event("Update")
         if self._asked is not None or not (self._is_started or self._ear.is_in_utterance):
             return
-        if heard.silence_ms >= silence_for(self._wanted.eot_threshold):
+        script = self._owner.script
+        silence_ms = heard.silence_ms + _HALF_SLICE_MS
+        if silence_ms >= silence_for(self._wanted.eot_threshold, script.end_of_turn_ms):
             self._end("model")
-        elif heard.silence_ms >= self._wanted.eot_timeout_ms:
+        elif silence_ms >= self._wanted.eot_timeout_ms:
             self._end("timeout")
         elif (
-            self._wanted.eager_eot_threshold < 1
-            and not self._is_eager
+            not self._is_eager
             and self._ear.is_in_utterance
-            and heard.silence_ms >= silence_for(self._wanted.eager_eot_threshold)
+            and silence_ms >= silence_for(self._wanted.eager_eot_threshold, script.eager_end_ms)
         ):
             self._asked = "EagerEndOfTurn"
             self._ear.finish()
@@ -213,6 +225,7 @@ class FluxStream:
         ]
         self._tell(
             "TurnInfo",
+            self._delay_ms(name),
             event=name,
             turn_index=self._turn,
             audio_window_start=round(self._turn_began_at_s, 3),
@@ -224,28 +237,44 @@ class FluxStream:
         )
 
     def _confidence(self, name: str) -> float:
-        if name == "EndOfTurn":
-            return max(self._wanted.eot_threshold, 0.8)
-        return self._wanted.eager_eot_threshold if name == "EagerEndOfTurn" else 0.1
+        script = self._owner.script
+        if name == "EndOfTurn" and self._trigger == "model":
+            return max(self._wanted.eot_threshold, script.end_of_turn_confidence)
+        if name == "EagerEndOfTurn":
+            return max(self._wanted.eager_eot_threshold, script.eager_end_confidence)
+        return 0.1
 
-    def _tell(self, kind: str, **fields: Any) -> None:
-        self._put({"type": kind, "request_id": self._request_id, "sequence_id": self._next(), **fields})
+    def _delay_ms(self, name: str) -> float:
+        """Return how long an event's words take; a silence that is scripted has that in it already."""
+        script = self._owner.script
+        match name:
+            case "EagerEndOfTurn":
+                is_in_silence = script.eager_end_ms > 0
+            case "EndOfTurn":
+                is_in_silence = script.end_of_turn_ms > 0 and self._trigger == "model"
+            case _:
+                return 0.0
+        return 0.0 if is_in_silence else script.transcript_ms
+
+    def _tell(self, kind: str, delay_ms: float = 0.0, **fields: Any) -> None:
+        message = {"type": kind, "request_id": self._request_id, "sequence_id": self._next(), **fields}
+        self._put(message, delay_ms)
 
     def _next(self) -> int:
         self._sequence += 1
         return self._sequence - 1
 
-    def _put(self, message: dict[str, Any]) -> None:
-        self._sending.send_nowait(message)
+    def _put(self, message: dict[str, Any], delay_ms: float = 0.0) -> None:
+        self._sending.send_nowait((message, delay_ms))
 
     async def _send(self) -> None:
-        async for message in self._to_send:
-            if message is None:
+        async for item in self._to_send:
+            if item is None:
                 # Flux says goodbye with a close frame that has no code (1005).
                 await self._socket.send_frame(b"", WSMsgType.CLOSE)
                 raise Gone
-            if message.get("event") in ("EagerEndOfTurn", "EndOfTurn"):
-                await anyio.sleep(self._owner.script.transcript_ms / 1000)
+            message, delay_ms = item
+            await anyio.sleep(delay_ms / 1000)
             await self._outgoing.send(msgspec.json.encode(message).decode())
             if message["type"] == "Error":
                 await self._socket.close(code=1008)

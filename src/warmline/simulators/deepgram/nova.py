@@ -68,9 +68,7 @@ class NovaStream:
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
-        self._ear = await self._owner.speech.listen(
-            self._wanted.audio_format, self._take, scripted=self._owner.script.transcript
-        )
+        self._ear = await self._owner.speech.listen(self._wanted.audio_format, self._take, self._owner.script)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._send)
@@ -167,7 +165,7 @@ class NovaStream:
                 self._put({"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": round(last_s, 3)})
         elif heard.is_final:
             self._is_final_due = False
-            text = self._owner.script.transcript or heard.text
+            text = heard.text
             is_endpoint = not self._is_finalizing and not self._hides_endpoint
             self._result(text, is_final=True, speech_final=is_endpoint, from_finalize=self._is_finalizing)
             self._is_finalizing = False

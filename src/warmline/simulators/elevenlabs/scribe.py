@@ -84,9 +84,7 @@ class _Stream:
 
     async def run(self) -> None:
         """Serve until the client has had enough."""
-        self._ear = await self._owner.speech.listen(
-            self._wanted.audio_format, self._hear, scripted=self._owner.script.transcript
-        )
+        self._ear = await self._owner.speech.listen(self._wanted.audio_format, self._hear, self._owner.script)
         config = {"sample_rate": self._wanted.audio_format.rate_hz, "model_id": self._wanted.model}
         self._tell("session_started", session_id=new_id("sess"), config=config)
         try:

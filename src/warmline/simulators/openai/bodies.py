@@ -7,27 +7,13 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from warmline.simulators.openai.errors import error_body
+from warmline.simulators.openai.refused import Refused
+from warmline.simulators.openai.tool_rules import check_chat_calls, check_tool_names, check_tools
 
-__all__ = ["ChatBody", "EmbeddingsBody", "Refused", "ResponsesBody", "SocketBody", "no_model", "read_body"]
+__all__ = ["ChatBody", "EmbeddingsBody", "ResponsesBody", "SocketBody", "read_body"]
 
 _PATH: Final = re.compile(r" - at `\$\.?(.*)`$")
 _NAMED: Final = re.compile(r"`(\w+)`")
-
-
-class Refused(Exception):
-    """A request that is not answered; carries the error's status and body."""
-
-    def __init__(self, code: str, text: str, param: str | None = None, status: int = 400) -> None:
-        super().__init__(text)
-        self.status = status
-        self.body = error_body(code, text, param)
-
-
-def no_model(name: str) -> Refused:
-    """Return what is said of a model that does not exist."""
-    text = f"The model `{name}` does not exist or you do not have access to it."
-    return Refused("model_not_found", text, "model", 404)
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -56,18 +42,48 @@ class _User(_Said, tag_field="role", tag="user"):
     pass
 
 
+class _Called(_Strict):
+    name: str
+    arguments: str
+
+
+class _Call(_Strict):
+    id: str
+    type: Literal["function"]
+    function: _Called
+
+
 class _Assistant(_Strict, tag_field="role", tag="assistant"):
     content: str | list[dict[str, Any]] | None = None
     name: str | None = None
     refusal: str | None = None
     audio: Any = None
     function_call: Any = None
-    tool_calls: list[dict[str, Any]] | None = None
+    tool_calls: Annotated[list[_Call], msgspec.Meta(min_length=1)] | None = None
 
 
 class _Tool(_Strict, tag_field="role", tag="tool"):
     content: str | list[dict[str, Any]]
     tool_call_id: str
+
+
+class _Function(_Strict):
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9_-]+$", max_length=64)]
+    description: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class _ChatTool(_Strict):
+    type: Literal["function"]
+    function: _Function
+
+
+class _ResponsesTool(_Function, kw_only=True):
+    type: Literal["function"]
+    allowed_callers: Any = None
+    defer_loading: bool | None = None
+    output_schema: dict[str, Any] | None = None
 
 
 _Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -91,7 +107,6 @@ class _Common(_Strict):
     stream_options: _StreamOptions | None = None
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     tool_choice: Any = None
-    tools: list[dict[str, Any]] | None = None
     top_logprobs: int | None = None
     top_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     user: str | None = None
@@ -101,6 +116,7 @@ class ChatBody(_Common, kw_only=True):
     """`POST /v1/chat/completions`."""
 
     messages: Annotated[list[_System | _Developer | _User | _Assistant | _Tool], msgspec.Meta(min_length=1)]
+    tools: Annotated[list[_ChatTool], msgspec.Meta(min_length=1)] | None = None
     audio: Any = None
     frequency_penalty: float | None = None
     function_call: Any = None
@@ -131,6 +147,7 @@ class ResponsesBody(_Common):
     """`POST /v1/responses`."""
 
     input: str | list[dict[str, Any]] | None = None
+    tools: list[_ResponsesTool] | None = None
     access_programs: Any = None
     background: bool | None = None
     context_management: Any = None
@@ -173,13 +190,42 @@ class _Text(_Strict):
     prompt_cache_breakpoint: Any = None
 
 
-class _Item(_Strict):
+class _Message(_Strict):
     role: Literal["user", "assistant", "system", "developer"]
     content: str | list[dict[str, Any]]
     type: Literal["message"] = "message"
     id: str | None = None
     status: str | None = None
     phase: str | None = None
+
+
+class _FunctionCall(_Strict):
+    type: Literal["function_call"]
+    call_id: str
+    name: str
+    arguments: str
+    id: str | None = None
+    status: Literal["in_progress", "completed", "incomplete"] | None = None
+    caller: Any = None
+    namespace: str | None = None
+
+
+class _FunctionCallOutput(_Strict):
+    type: Literal["function_call_output"]
+    call_id: str
+    output: str | list[dict[str, Any]]
+    id: str | None = None
+    status: Literal["in_progress", "completed", "incomplete"] | None = None
+    caller: Any = None
+    name: str | None = None
+    namespace: str | None = None
+
+
+_ITEMS: Final[dict[str, type[_Strict]]] = {
+    "message": _Message,
+    "function_call": _FunctionCall,
+    "function_call_output": _FunctionCallOutput,
+}
 
 
 def read_body(data: bytes | str, kind: type[_Strict]) -> dict[str, Any]:
@@ -192,6 +238,8 @@ def read_body(data: bytes | str, kind: type[_Strict]) -> dict[str, Any]:
         body: dict[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise Refused("invalid_json", f"We could not parse the JSON body of your request: {error}") from None
+    if issubclass(kind, ResponsesBody):
+        check_tool_names(body)
     _check(body, kind)
     if body.get("stream_options") and not body.get("stream"):
         text = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
@@ -203,6 +251,9 @@ def read_body(data: bytes | str, kind: type[_Strict]) -> dict[str, Any]:
             "Use 'max_completion_tokens' instead."
         )
         raise Refused("unsupported_parameter", text, "max_tokens")
+    check_tools(body, is_chat=kind is ChatBody)
+    if kind is ChatBody:
+        check_chat_calls(body["messages"])
     items = body.get("input")
     if issubclass(kind, ResponsesBody) and isinstance(items, list):
         for index, item in enumerate(items):
@@ -211,11 +262,12 @@ def read_body(data: bytes | str, kind: type[_Strict]) -> dict[str, Any]:
 
 
 def _check_item(item: dict[str, Any], place: str) -> None:
-    """Check a message; other items, such as tools' calls, are taken as they are."""
-    if item.get("type", "message") != "message":
+    """Check a message, a call or its answer; other items are taken as they are."""
+    kind = str(item.get("type", "message"))
+    if kind not in _ITEMS:
         return
-    _check(item, _Item, place)
-    if isinstance(item["content"], str):
+    _check(item, _ITEMS[kind], place)
+    if kind != "message" or isinstance(item["content"], str):
         return
     is_reply = item["role"] == "assistant"
     known = ("output_text", "refusal") if is_reply else ("input_text", "input_image", "input_file")
@@ -246,6 +298,17 @@ def _refused(said: str, place: str) -> Refused:
             return Refused("unknown_parameter", f"Unknown parameter: '{param}'.", param)
         return Refused("missing_required_parameter", f"Missing required parameter: '{param}'.", param)
     detail = _PATH.sub("", said)
+    if "matching regex" in said:
+        wanted = said.split("matching regex ", 1)[1].split(" - at ", 1)[0]
+        text = f"string does not match pattern. Expected a string that matches the pattern {wanted}."
+        return Refused("invalid_value", f"Invalid '{param}': {text}", param)
+    if "Expected `str` of length <=" in said:
+        most = detail.rsplit(" ", 1)[1]
+        text = f"string too long. Expected a string with maximum length {most}."
+        return Refused("string_above_max_length", f"Invalid '{param}': {text}", param)
+    if "Expected `array` of length >=" in said:
+        text = "empty array. Expected an array with minimum length 1, but got an empty array instead."
+        return Refused("empty_array", f"Invalid '{param}': {text}", param)
     if "Invalid" in said or "of length" in said or "<=" in said or ">=" in said:
         return Refused("invalid_value", f"Invalid value for '{param}': {detail}.", param)
     return Refused("invalid_type", f"Invalid type for '{param}': {detail}.", param)

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from warmline.knowledge.minilm import MiniLm
 from warmline.simulators.answers import token_count
-from warmline.simulators.openai.bodies import EmbeddingsBody, Refused, no_model, read_body
+from warmline.simulators.openai.bodies import EmbeddingsBody, read_body
+from warmline.simulators.openai.refused import Refused, no_model
 from warmline.simulators.openai.replying import answered
 
 __all__ = ["EMBEDDERS", "Embeddings"]

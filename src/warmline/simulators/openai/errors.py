@@ -26,12 +26,12 @@ _TYPES = {
 _WITHOUT_CODE = frozenset({"server_error", "overloaded"})
 
 
-def error_body(code: str, text: str = "", param: str | None = None) -> dict[str, object]:
-    """Return the body of an error."""
+def error_body(code: str | None, text: str = "", param: str | None = None) -> dict[str, object]:
+    """Return the body of an error; some have no code."""
     return {
         "error": {
-            "message": text or _TEXTS.get(code, code),
-            "type": _TYPES.get(code, "invalid_request_error"),
+            "message": text or _TEXTS.get(code or "", code),
+            "type": _TYPES.get(code or "", "invalid_request_error"),
             "param": param,
             "code": None if code in _WITHOUT_CODE else code,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from warmline.core.ids import new_id
-from warmline.simulators.openai.bodies import Refused
+from warmline.simulators.openai.refused import Refused
 from warmline.simulators.simulator import Handler, json_response
 
 __all__ = ["answered", "headers", "telling"]

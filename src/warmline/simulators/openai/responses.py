@@ -12,15 +12,22 @@ from aiohttp import web
 from warmline.core.clock import unix_time_s
 from warmline.core.ids import new_id
 from warmline.simulators.answers import (
+    TEXT,
+    Answer,
     PrefixCache,
-    answer_text,
-    last_user_text,
-    spoken_tokens,
+    answer_to,
+    asked_by,
+    pieces_of,
+    spoken,
+    text_of,
     token_count,
 )
 from warmline.simulators.faults import FaultQueue
-from warmline.simulators.openai.bodies import Refused, ResponsesBody, no_model, read_body
+from warmline.simulators.openai.bodies import ResponsesBody, read_body
+from warmline.simulators.openai.output_items import CallItem, MessageItem
+from warmline.simulators.openai.refused import Refused, no_model
 from warmline.simulators.openai.replying import answered, headers
+from warmline.simulators.openai.tool_rules import check_items, choice_of, tool_names
 from warmline.simulators.outgoing import EVENT_GARBAGE, HttpOutgoing
 from warmline.simulators.script import Script
 from warmline.simulators.simulator import fault_of
@@ -89,7 +96,8 @@ class Responses:
             recent: What responses stand on that are known beyond those that are stored, by id.
 
         Raises:
-            Refused: there is no such model, no input, or no such response before.
+            Refused: there is no such model, no input, no such response before, or a call in it without
+                an answer.
         """
         if not self.owner.knows(body["model"]):
             raise no_model(body["model"])
@@ -99,11 +107,13 @@ class Responses:
         items = [{"type": "message", "role": "user", "content": given}] if isinstance(given, str) else given
         before = body.get("previous_response_id")
         if before is None:
+            check_items(items)
             return Generation(self, body, items)
         known = recent.get(before, self._stored.get(before))
         if known is None:
             text = f"Previous response with id '{before}' not found."
             raise Refused("previous_response_not_found", text, "previous_response_id")
+        check_items([*known, *items])
         return Generation(self, body, [*known, *items])
 
     def store(self, response_id: str, items: Items) -> None:
@@ -129,29 +139,29 @@ class Generation:
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         """Yield its events, at a model's pace."""
         body, script = self._body, self._responses.owner.script
-        text = answer_text(script, last_user_text(self.items)) if body.get("generate", True) else ""
+        answer = self._answer() if body.get("generate", True) else Answer("")
         response = {
             "id": self.id,
             "object": "response",
             "created_at": unix_time_s(),
             "model": body["model"],
             "output": [],
-            "parallel_tool_calls": True,
-            "tool_choice": "auto",
-            "tools": [],
+            "parallel_tool_calls": body.get("parallel_tool_calls", True),
+            "tool_choice": body.get("tool_choice") or "auto",
+            "tools": [{"strict": True, **tool} for tool in body.get("tools") or []],
             "status": "in_progress",
             "previous_response_id": body.get("previous_response_id"),
             "store": body.get("store", True),
         }
-        usage = self._usage(text)
+        usage = self._usage(answer)
         yield self._event("response.created", response=response)
         yield self._event("response.in_progress", response=response)
         output: Items = []
-        if text:
-            async for event in self._said(text):
+        if answer.text or answer.calls:
+            async for event in self._said(answer):
                 yield event
                 if event["type"] == "response.output_item.done":
-                    output = [event["item"]]
+                    output.append(event["item"])
         else:
             await anyio.sleep(script.first_token_ms / 1000)
         self.items = [*self.items, *output]
@@ -160,39 +170,50 @@ class Generation:
         done = {**response, "status": "completed", "output": output, "usage": usage}
         yield self._event("response.completed", response=done)
 
-    async def _said(self, text: str) -> AsyncIterator[dict[str, Any]]:
-        item_id = new_id("msg")
-        place = {"item_id": item_id, "output_index": 0, "content_index": 0}
-        item = {"id": item_id, "type": "message", "role": "assistant", "status": "in_progress", "content": []}
-        part = {"type": "output_text", "text": "", "annotations": []}
-        is_begun = False
-        async for token in spoken_tokens(self._responses.owner.script, text):
-            if not is_begun:
-                is_begun = True
-                yield self._event("response.output_item.added", output_index=0, item=item)
-                yield self._event("response.content_part.added", **place, part=part)
-            yield self._event("response.output_text.delta", **place, delta=token, logprobs=[])
-        part = {"type": "output_text", "text": text, "annotations": []}
-        yield self._event("response.output_text.done", **place, text=text, logprobs=[])
-        yield self._event("response.content_part.done", **place, part=part)
-        done = {**item, "status": "completed", "content": [part]}
-        yield self._event("response.output_item.done", output_index=0, item=done)
+    def _answer(self) -> Answer:
+        said = [
+            ("tool", text_of(item.get("output")))
+            if item.get("type") == "function_call_output"
+            else (str(item.get("role")), text_of(item.get("content")))
+            for item in self.items
+        ]
+        asked = asked_by(said, tool_names(self._body), choice_of(self._body))
+        return answer_to(self._responses.owner.script, asked)
 
-    def _usage(self, text: str) -> dict[str, Any]:
-        prompt = msgspec.json.encode([self._body.get("instructions", ""), *self.items]).decode()
+    async def _said(self, answer: Answer) -> AsyncIterator[dict[str, Any]]:
+        """Yield the events of each item, one after another: the message, if there is text, and the calls."""
+        parts = ([TEXT] if answer.text else []) + [*range(len(answer.calls))]
+        items: dict[int, MessageItem | CallItem] = {
+            part: MessageItem(index, answer.text) if part == TEXT else CallItem(index, *answer.calls[part])
+            for index, part in enumerate(parts)
+        }
+        current: MessageItem | CallItem | None = None
+        async for part, token in spoken(self._responses.owner.script, pieces_of(answer)):
+            item = items[part]
+            if item is not current:
+                for event in [*(current.ended() if current is not None else ()), *item.begun()]:
+                    yield self._event(**event)
+                current = item
+            yield self._event(**item.grown(token))
+        for event in current.ended() if current is not None else ():
+            yield self._event(**event)
+
+    def _usage(self, answer: Answer) -> dict[str, Any]:
+        before = [self._body.get("tools") or [], self._body.get("instructions", "")]
+        prompt = msgspec.json.encode([*before, *self.items]).decode()
         cached = self._responses.cache.cached_tokens(str(self._body.get("prompt_cache_key", "")), prompt)
         return {
             "input_tokens": token_count(prompt),
             "input_tokens_details": {"cached_tokens": cached},
-            "output_tokens": token_count(text),
+            "output_tokens": answer.token_count,
             "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": token_count(prompt) + token_count(text),
+            "total_tokens": token_count(prompt) + answer.token_count,
         }
 
-    def _event(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def _event(self, type: str, **fields: Any) -> dict[str, Any]:
         self._number += 1
         lane = {"stream_id": self._body["stream_id"]} if self._body.get("stream_id") else {}
-        return {"type": kind, "sequence_number": self._number, **lane, **fields}
+        return {"type": type, "sequence_number": self._number, **lane, **fields}
 
 
 def _sse(event: dict[str, Any]) -> bytes:

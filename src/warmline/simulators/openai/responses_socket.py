@@ -10,8 +10,9 @@ import msgspec
 from aiohttp import WSMsgType, web
 from anyio.abc import TaskGroup
 
-from warmline.simulators.openai.bodies import Refused, SocketBody, read_body
+from warmline.simulators.openai.bodies import SocketBody, read_body
 from warmline.simulators.openai.errors import error_body
+from warmline.simulators.openai.refused import Refused
 from warmline.simulators.openai.responses import Items, Responses
 from warmline.simulators.outgoing import Gone, SocketOutgoing
 from warmline.simulators.simulator import fault_of

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from warmline.core.formats import PCM_16K
 from warmline.simulators.answers import tokens
-from warmline.simulators.openai.bodies import Refused, no_model
 from warmline.simulators.openai.errors import error_body
+from warmline.simulators.openai.refused import Refused, no_model
 from warmline.simulators.openai.replying import answered, headers
 from warmline.simulators.outgoing import EVENT_GARBAGE, HttpOutgoing
 from warmline.simulators.recordings import pcm16k

@@ -1,0 +1,157 @@
+"""Sounds during a reply: what takes the floor, and what gives it back."""
+
+import pytest
+
+from tests.journeys.conversation import Stagehands, conversation
+from warmline.interfaces.channel import ReplyDone, ReplyResumed, ReplyStarted
+from warmline.session.settings import SessionSettings
+from warmline.testing.line import Line
+from warmline.testing.scripted import ScriptedModel, ScriptedVoice, Utterance
+from warmline.timeline.notes import NoteKind
+from warmline.timeline.report import TurnStatus
+from warmline.turns.floor import Floor
+
+pytestmark = [pytest.mark.loop, pytest.mark.anyio]
+
+LONG = "We open at nine in the morning on every day of the week but Sunday. On Sundays we are closed."
+WORDS = len(LONG.split())
+
+
+@pytest.mark.parametrize("sound", ["", "mhm", "Okay.", "I see"])
+@pytest.mark.parametrize("reports", [True, False])
+async def test_a_cough_or_an_acknowledgement_does_not_end_a_reply(sound, reports):
+    """Silent while it is unclear, then on from the word where it stopped; nothing of it in the context."""
+    hands = Stagehands(line=Line(reports_playout=reports))
+    async with conversation(hands, "when do you open", sound, replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.4)
+        assert talk.session.floor is Floor.USER
+        assert len(talk.line.stops) == 1
+        said = talk.said()
+        assert said[1] == ("agent", "We open at nine in")  # for now
+        await talk.caller.is_silent(9.0)
+    [turn] = talk.line.turns()
+    assert turn.status is TurnStatus.COMPLETED
+    assert turn.heard_text == LONG
+    assert NoteKind.FALSE_INTERRUPTION in [note.kind for note in turn.notes]
+    assert talk.said() == [("user", "when do you open"), ("agent", LONG)]
+    [resumed] = talk.line.of_type(ReplyResumed)
+    assert resumed.from_ms % 300 == 0  # the beginning of a word
+    assert resumed.from_ms <= 1600
+    # The rest of the reply follows the pause in real time.
+    stopped_at_s = talk.line.stops[0][0]
+    resumed_at_s = next(at for at, event in talk.line.events if isinstance(event, ReplyResumed))
+    assert resumed_at_s - stopped_at_s < 0.8
+    ends_us = turn.marks_us["playout_done"] - turn.marks_us["audio_played"]
+    gap_s = resumed_at_s - stopped_at_s
+    assert ends_us / 1e6 == pytest.approx(WORDS * 0.3 + gap_s, abs=0.32)
+
+
+async def test_yes_is_an_answer_to_a_question():
+    """The agent asked, so the floor is the user's."""
+    asks = "Shall I read you the hours? Or is it something else that you would like to know of?"
+    hands = Stagehands(model=ScriptedModel([asks, "Here they are."]))
+    async with conversation(hands, "when do you open", "yes") as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.4)  # six words, of which six are the question
+        await talk.caller.speaks(0.4)
+        await talk.caller.is_silent(3.0)
+    first, second = talk.line.turns()
+    assert first.heard_text == "Shall I read you the hours?"
+    assert second.user_text == "yes"
+
+
+async def test_what_asks_for_the_floor_has_it_as_soon_as_it_is_understood():
+    """The reply ends at the instant at which it fell silent."""
+    async with conversation(Stagehands(), "when do you open", "no wait", replies=[LONG, "Yes?"]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.4)
+        [done] = talk.line.of_type(ReplyDone)
+        [turn] = talk.line.turns()
+        [(stopped_at_s, _)] = talk.line.stops
+        await talk.caller.is_silent(3.0)
+    assert done.reply_id == turn.reply_id
+    assert turn.status is TurnStatus.INTERRUPTED
+    assert turn.heard_text == "We open at nine in"
+    assert turn.marks_us["barge_in"] / 1e6 == pytest.approx(
+        stopped_at_s - 1.0 - 0.03, abs=0.05
+    )  # speech ended about 1.0 s into the session
+    assert [turn.user_text for turn in talk.line.turns()] == ["when do you open", "no wait"]
+
+
+async def test_long_speech_takes_the_floor_before_a_word_of_it_is_understood():
+    """A recogniser that is slow must not make the agent deaf."""
+    slow = Utterance("", final_after_s=1.0)
+    async with conversation(Stagehands(), "when do you open", slow, replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(1.2)
+        [turn] = talk.line.turns()
+        assert turn.status is TurnStatus.INTERRUPTED
+        await talk.caller.is_silent(3.0)
+        assert talk.session.floor is Floor.OPEN
+
+
+async def test_a_cough_before_the_first_sound_delays_nothing_for_good():
+    """The reply is made meanwhile, and heard when it is clear that nobody spoke."""
+    hands = Stagehands(
+        model=ScriptedModel([LONG], first_word_s=0.3),
+        voice=ScriptedVoice(first_audio_s=0.3),
+        settings=SessionSettings(drafting=None),
+    )
+    async with conversation(hands, "when do you open", "") as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(0.7)
+        floors = [talk.session.floor]
+        await talk.caller.speaks(0.3)
+        floors.append(talk.session.floor)
+        assert floors == [Floor.THINKING, Floor.USER]
+        await talk.caller.is_silent(9.0)
+    [turn] = talk.line.turns()
+    assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)
+    assert not talk.line.of_type(ReplyResumed)  # nothing had been heard of it
+    assert len(hands.model.requests) == 1
+
+
+async def test_a_reply_that_was_sent_whole_can_be_paused_and_goes_on():
+    """With a long lead there is nothing left to make."""
+    hands = Stagehands(settings=SessionSettings(playout_lead_s=60))
+    async with conversation(hands, "when do you open", "", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        assert len(talk.line.of_type(ReplyDone)) == 1
+        await talk.caller.speaks(0.4)
+        await talk.caller.is_silent(9.0)
+    [turn] = talk.line.turns()
+    assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)
+    assert len(talk.line.of_type(ReplyDone)) == 1
+
+
+async def test_the_far_ends_word_on_a_paused_reply_says_where_it_goes_on():
+    """The page knows to the millisecond what left its loudspeaker."""
+    async with conversation(Stagehands(), "when do you open", "", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.2)
+        [started] = talk.line.of_type(ReplyStarted)
+        assert talk.session.playout_truncated(started.item_id, 750)
+        assert talk.said()[1] == ("agent", "We open at")
+        await talk.caller.is_silent(9.0)
+    [resumed] = talk.line.of_type(ReplyResumed)
+    assert resumed.from_ms == 600
+    assert talk.line.turns()[0].heard_text == LONG
+
+
+async def test_an_agent_can_be_told_to_stop_at_any_sound():
+    """`resumes_replies` is off."""
+    hands = Stagehands(settings=SessionSettings(resumes_replies=False))
+    async with conversation(hands, "when do you open", "mhm", replies=[LONG, "Yes?"]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.1)
+        assert talk.line.turns()[0].status is TurnStatus.INTERRUPTED
+        await talk.caller.speaks(0.3)
+        await talk.caller.is_silent(3.0)
+    assert talk.line.turns()[1].user_text == "mhm"
