@@ -42,3 +42,16 @@ def test_a_report_beyond_what_was_sent_counts_as_all_of_it(said, believed):
     playout.sent(3.0, now_s=0.0)
     playout.progressed(said, now_s=1.0)
     assert playout.heard_s(1.0) == believed
+
+
+def test_nothing_is_heard_while_the_channel_plays_what_it_was_sent_before():
+    """Until the far end says otherwise."""
+    playout = Playout()
+    playout.follows(12.0)
+    playout.sent(1.0, now_s=10.0)
+    playout.sent(1.0, now_s=11.0)
+    assert playout.heard_s(11.9) == 0
+    assert playout.heard_s(12.5) == pytest.approx(0.5)
+    playout.started(now_s=12.5)
+    playout.sent(1.0, now_s=13.0)
+    assert playout.heard_s(13.5) == pytest.approx(1.0)

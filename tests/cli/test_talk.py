@@ -35,6 +35,9 @@ def test_two_recordings_make_two_turns_and_a_reply_that_can_be_heard(tmp_path):
     for turn in (first, second):
         assert turn["status"] == "completed"
         assert sum(part["duration_us"] for part in turn["contributions"]) == turn["response_us"] > 0
+        assert "draft_waits" in [note["kind"] for note in turn["notes"]]
+        assert isinstance(turn["drafts"], list)
+        assert (turn["setbacks"], turn["underruns"], turn["underrun_us"]) == ([], 0, 0)
     with wave.open(str(out)) as reply:
         assert reply.getframerate() == 24_000
         audio = reply.readframes(reply.getnframes())
@@ -49,6 +52,13 @@ def test_written_question_and_goodbye_are_shown_with_a_waterfall():
     assert "You   Can I book a study room?" in done.stdout
     assert "ms until the answer was heard" in done.stdout
     assert "Agent Goodbye." in done.stdout
+
+
+def test_why_lists_what_was_decided():
+    """An early answer is considered for every question that is spoken."""
+    done = talk(str(EXAMPLES / "when-are-you-open.wav"), "--why", "--speed", "2")
+    assert done.returncode == 0, done.stderr
+    assert "ms  draft waits: " in done.stdout
 
 
 def test_barge_in_keeps_what_was_heard():

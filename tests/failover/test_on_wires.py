@@ -106,7 +106,9 @@ async def test_model_that_fails_once_is_asked_again_on_another_line(fault: str):
         assert heard.text == REPLY
         assert heard.first_s < 0.18 + NOT_LATER_S
         assert all(each.taken_by == "openai" for each in heard.setbacks)
-        if heard.setbacks:  # What the pool does not cure by itself is asked for on another line.
+        # What the pool does not cure by itself is asked for on another line; a line that brought a refusal
+        # is a good one.
+        if heard.setbacks and fault != "503":
             assert len({use.line_id for use in heard.lines}) == len(heard.lines)
         assert all(use.reused and use.waited_s < 0.05 for use in heard.lines[:2])
 

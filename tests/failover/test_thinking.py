@@ -241,6 +241,17 @@ async def test_answer_that_is_cut_again_and_again_is_continued_each_time():
     assert len(heard.setbacks) == 3
 
 
+async def test_continuations_that_only_repeat_what_was_said_are_not_asked_for_without_end():
+    """Everybody breaks off at the same place."""
+    cut = ScriptedFault("cut", after=4, times=math.inf)
+    first, second = model(cut), model(cut)
+    heard = await ask(first, second)
+    assert isinstance(heard.problem, ProviderUnavailable)
+    assert heard.text == "We open at nine "
+    assert [len(first.requests), len(second.requests)] == [2, 2]
+    assert heard.took_s < 2.0
+
+
 async def test_refusal_in_the_middle_is_continued_by_another_leg():
     class Declining(ScriptedModel):
         def stream(self, request, on_line=None):

@@ -174,3 +174,20 @@ async def test_a_plain_client_is_reckoned_with_when_it_is_interrupted():
     assert turn.playout is PlayoutTruth.RECKONED
     assert turn.heard_text == "We open at nine in"
     assert next(e.report.status for e in talk.line.of_type(TurnMeasured)) is TurnStatus.PLAYING
+
+
+async def test_an_interruption_is_one_however_far_the_model_is_ahead_of_the_voice():
+    """The model is made to wait then, and its stream is closed from outside."""
+    hands = Stagehands(
+        model=ScriptedModel([" ".join([LONG] * 20), "Yes."]),
+        voice=ScriptedVoice(chunk_s=0.09),
+        settings=SessionSettings(resumes_replies=False),
+    )
+    async with conversation(hands, "when do you open", "and on Mondays") as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(3.0)
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(3.0)
+    first, second = talk.line.turns()
+    assert (first.status, second.status) == (TurnStatus.INTERRUPTED, TurnStatus.COMPLETED)
+    assert hands.model.cancelled == 1

@@ -1,9 +1,14 @@
 """Sounds during a reply: what takes the floor, and what gives it back."""
 
+import re
+from contextlib import asynccontextmanager
+
 import pytest
 
 from tests.journeys.conversation import Stagehands, conversation
+from warmline.core.formats import AudioFormat, Encoding
 from warmline.interfaces.channel import ReplyDone, ReplyResumed, ReplyStarted
+from warmline.interfaces.tts import SpeechChunk, SpokenWord
 from warmline.session.settings import SessionSettings
 from warmline.testing.line import Line
 from warmline.testing.scripted import ScriptedModel, ScriptedVoice, Utterance
@@ -111,7 +116,9 @@ async def test_a_cough_before_the_first_sound_delays_nothing_for_good():
         await talk.caller.is_silent(9.0)
     [turn] = talk.line.turns()
     assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)
-    assert not talk.line.of_type(ReplyResumed)  # nothing had been heard of it
+    # Nothing had been sent of it that could be stopped: a far end that was told so would play no more of it.
+    assert not talk.line.stops
+    assert not talk.line.of_type(ReplyResumed)
     assert len(hands.model.requests) == 1
 
 
@@ -155,3 +162,94 @@ async def test_an_agent_can_be_told_to_stop_at_any_sound():
         await talk.caller.speaks(0.3)
         await talk.caller.is_silent(3.0)
     assert talk.line.turns()[1].user_text == "mhm"
+
+
+async def test_the_client_can_cancel_a_reply_that_is_paused():
+    """The floor stays with the user, whose turn is answered."""
+    hands = Stagehands()
+    async with conversation(hands, "when do you open", "on Mondays", replies=[LONG, "Yes."]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.2)
+        assert talk.session.cancel_reply()
+        assert talk.session.floor is Floor.USER
+        await talk.caller.speaks(0.6)
+        await talk.caller.is_silent(3.0)
+    first, second = talk.line.turns()
+    assert (first.status, first.heard_text) == (TurnStatus.CANCELLED, "We open at nine in")
+    assert (second.user_text, second.heard_text) == ("on Mondays", "Yes.")
+
+
+@pytest.mark.parametrize("stopped_ms", range(50, 1700, 150))
+async def test_no_sample_is_lost_or_doubled_where_a_reply_goes_on(stopped_ms):
+    """Whatever the place, the far end has dropped just what it is sent again."""
+    line = Line(output_format=AudioFormat(Encoding.PCM16, 8_000))
+    async with conversation(Stagehands(line=line), "when do you open", "", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.2)
+        [started] = line.of_type(ReplyStarted)
+        sent_bytes = line.played_bytes[started.reply_id]
+        assert talk.session.playout_truncated(started.item_id, stopped_ms)
+        await talk.caller.is_silent(9.0)
+    [resumed] = line.of_type(ReplyResumed)
+    again_bytes = line.played_bytes[started.reply_id] - sent_bytes
+    assert resumed.from_ms * 16 + again_bytes == WORDS * 300 * 16
+
+
+async def test_speech_that_the_client_clears_during_a_reply_was_none():
+    """The reply goes on where it stopped, and what is said next is a turn of its own."""
+    async with conversation(Stagehands(), "on Mondays", "when do you open", replies=[LONG]) as talk:
+        talk.session.receive_text("when do you open")
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.2)
+        talk.session.clear_audio()
+        assert talk.session.floor is Floor.AGENT
+        await talk.caller.is_silent(8.0)
+        [turn] = talk.line.turns()
+        assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(3.0)
+    assert talk.line.turns()[1].user_text == "when do you open"
+
+
+async def test_a_reply_that_is_asked_for_during_a_paused_one_is_the_answer_to_what_is_being_said():
+    """What was dropped at the far end is not taken for heard."""
+    hands = Stagehands(settings=SessionSettings(playout_lead_s=60))
+    async with conversation(hands, "when do you open", "on Mondays", replies=[LONG, "Yes."]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.2)
+        assert talk.session.request_reply()
+        await talk.caller.speaks(0.6)
+        await talk.caller.is_silent(3.0)
+    first, second = talk.line.turns()
+    assert (first.status, first.heard_text) == (TurnStatus.INTERRUPTED, "We open at nine in")
+    assert (second.user_text, second.heard_text) == ("on Mondays", "Yes.")
+
+
+class BriskVoice(ScriptedVoice):
+    """Speaks every word for 100 ms."""
+
+    @asynccontextmanager
+    async def synthesise(self, text, audio_format):
+        async def chunks():
+            for index, match in enumerate(re.finditer(r"\S+", text)):
+                word = SpokenWord(match.start(), match.end(), index * 100)
+                yield SpeechChunk(b"\x01" * audio_format.size_bytes(0.1), (word,))
+
+        yield chunks()
+
+
+async def test_a_short_word_counts_as_heard_although_the_next_was_dropped_at_the_far_end():
+    """Half of it was played; where the next one begins is known still."""
+    hands = Stagehands(voice=BriskVoice())
+    async with conversation(hands, "when do you open", "", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(1.5)
+        await talk.caller.speaks(0.2)
+        [started] = talk.line.of_type(ReplyStarted)
+        assert talk.session.playout_truncated(started.item_id, 370)
+        assert talk.said()[1] == ("agent", "We open at nine")
+        assert talk.session.playout_truncated(started.item_id, 340)
+        assert talk.said()[1] == ("agent", "We open at")

@@ -13,6 +13,7 @@ from warmline.interfaces.channel import (
     ReplyDone,
     ReplyStatus,
     SessionFailure,
+    TurnSettings,
     UserTurn,
 )
 from warmline.interfaces.retriever import Passage
@@ -20,6 +21,7 @@ from warmline.session.settings import SessionSettings
 from warmline.testing.line import Line
 from warmline.testing.scripted import (
     ScriptedDetector,
+    ScriptedFault,
     ScriptedModel,
     ScriptedRecogniser,
     ScriptedRetriever,
@@ -352,7 +354,8 @@ async def test_an_hours_call_ends_at_its_limit():
         await talk.caller.sends_nothing(1)
         assert LoopClock().now_s() - began_s > 3600
         assert talk.line.ended is EndReason.EXPIRED
-    assert len(talk.line.turns()) == 60
+    assert len(talk.line.turns()) == 61
+    assert talk.line.turns()[-1].heard_text == hands.settings.expiry_farewell
 
 
 async def test_a_detector_that_cannot_keep_up_is_told_once_and_the_session_goes_on():
@@ -397,3 +400,60 @@ async def test_each_turn_names_the_recognisers_line_which_stood_before_the_first
     assert [(use.reused, use.waited_s, use.line_id) for [use] in uses] == [(True, 0.0, "line-1")] * 2
     assert uses[0][0].cost.tls_s == 0.2
     assert uses[1][0].age_s > uses[0][0].age_s + 5
+
+
+async def test_a_reply_that_is_asked_for_while_another_plays_is_heard_behind_it():
+    """The far end plays the one to its end; the next is not reckoned as heard meanwhile."""
+    hands = Stagehands(
+        line=Line(reports_playout=False),
+        model=ScriptedModel(["One two three four five six seven eight nine ten.", "Eleven twelve thirteen."]),
+        settings=SessionSettings(playout_lead_s=60, resumes_replies=False),
+    )
+    async with conversation(hands, "stop it") as talk:
+        talk.session.receive_text("count")
+        await talk.caller.is_silent(1.0)
+        assert talk.session.request_reply()
+        await talk.caller.is_silent(2.5)
+        await talk.caller.speaks(0.4)
+        await talk.caller.is_silent(3.0)
+    assert [turn.heard_text for turn in talk.line.turns()[:2]] == [
+        "One two three four five six seven eight nine ten.",
+        "Eleven twelve",
+    ]
+
+
+async def test_a_reply_is_asked_for_the_turn_in_progress_alone():
+    """What was cleared is not answered, nor is what is said next because of it."""
+    quiet = SessionSettings(turns=TurnSettings(replies_by_itself=False))
+    async with conversation(Stagehands(settings=quiet), "when do you open", "and close") as talk:
+        await talk.caller.speaks(1.0)
+        assert talk.session.request_reply()
+        talk.session.clear_audio()
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+    assert talk.said() == [("user", "and close")]
+
+
+@pytest.mark.parametrize("times", [1, float("inf")])
+async def test_a_recogniser_that_finds_no_word_in_a_long_utterance_is_not_believed_alone(times):
+    """It may be one that does not listen; where another finds none either, nobody spoke."""
+    hands = Stagehands()
+    hands.recogniser.faults = [ScriptedFault("deaf", times=times)]
+    async with conversation(hands, "when do you open") as talk:
+        await talk.caller.speaks(1.5)
+        await talk.caller.is_silent(5)
+    assert [turn.user_text for turn in talk.line.turns()] == (["when do you open"] if times == 1 else [])
+    assert hands.recogniser.opened == 2
+    assert not talk.line.of_type(SessionFailure)
+
+
+async def test_a_cough_without_a_word_is_believed():
+    """Nothing is sent again for it."""
+    hands = Stagehands()
+    hands.recogniser.faults = [ScriptedFault("deaf")]
+    async with conversation(hands, "") as talk:
+        await talk.caller.speaks(0.3)
+        await talk.caller.is_silent(3)
+    assert talk.line.turns() == []
+    assert hands.recogniser.opened == 1

@@ -332,6 +332,15 @@ async def test_better_leg_is_not_moved_to_while_somebody_speaks():
     assert heard.finals == ["one", "two"]
 
 
+async def test_line_that_is_late_and_alone_is_waited_for_without_a_word():
+    """All processes of this machine's recogniser may be in use; nobody is told of what works out."""
+    first = recogniser(Utterance(SAID, final_after_s=2.5), open_faults=[ScriptedFault("unavailable", skip=1)])
+    async with ears(first) as heard:
+        await heard.utter(wait_s=5.0)
+    assert heard.finals == [SAID]
+    assert heard.troubles == []
+
+
 async def test_two_lines_are_open_only_until_the_final():
     first = recogniser(faults=[ScriptedFault("mute")])
     async with ears(first) as heard:

@@ -104,7 +104,7 @@ def test_every_decision_says_why_in_words():
     assert decide(text="on Sundays and", stood_ms=410, confidence=0.31) == DraftDecision(
         DraftAction.WAIT,
         DraftReason.NOT_LONG_ENOUGH,
-        "partial stood 410 of 850 ms: debounce 400, a conjunction at its end +300, confidence 0.41 +150",
+        "partial stood 410 of 850 ms: debounce 400, a conjunction at its end +300, confidence 0.31 +150",
         440,
     )
     assert decide(FINAL, "Are you open?", debounce_ms=450).text == (

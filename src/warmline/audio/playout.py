@@ -20,18 +20,25 @@ class Playout:
         self._anchor_at_s: float | None = None
         self._anchor_played_s = 0.0
         self._rewound_to_s = 0.0
+        self._not_before_s = 0.0
+
+    def follows(self, until_s: float) -> None:
+        """Note until when the channel plays what it was sent before; for before anything is sent."""
+        self._not_before_s = until_s
 
     def sent(self, duration_s: float, now_s: float) -> None:
         """Note that more audio was handed to the channel, which plays it behind what it has."""
-        self._anchor(self.heard_s(now_s), now_s)
+        self._anchor(self.heard_s(now_s), max(now_s, self._not_before_s))
         self.sent_s += duration_s
 
     def started(self, now_s: float) -> None:
         """Take the far end's word that the first sample is heard now, or the first after a rewind."""
+        self._not_before_s = now_s
         self._anchor(self._rewound_to_s, now_s)
 
     def progressed(self, played_s: float, now_s: float) -> None:
         """Take the far end's word on how much has been heard; more than was sent counts as all."""
+        self._not_before_s = now_s
         self._anchor(min(max(played_s, 0.0), self.sent_s), now_s)
 
     def heard_s(self, now_s: float) -> float:
@@ -42,6 +49,7 @@ class Playout:
 
     def rewind(self, to_s: float, now_s: float) -> None:
         """Note that the channel stopped, and has dropped what it had behind `to_s`."""
+        self._not_before_s = now_s
         heard_s = min(self.heard_s(now_s), to_s)
         self.sent_s = self._rewound_to_s = min(self.sent_s, to_s)
         self._anchor(heard_s, now_s)

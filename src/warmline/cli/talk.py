@@ -65,6 +65,9 @@ def talk_command(
         typer.Option(metavar="FOLDER", help="Answer from these documents: txt, md, html, pdf, docx."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each turn.")] = False,
+    why: Annotated[
+        bool, typer.Option("--why", help="List what was decided in each turn; --json always does.")
+    ] = False,
     simulate: SimulateOption = False,
     profile: ProfileOption = "us-local",
     config: ConfigOption = None,
@@ -75,7 +78,7 @@ def talk_command(
     configure_log(load(None).log)
     turns = [*map(read_recording, recordings or ()), *(text or ())]
     console = Console(stderr=True)
-    view: TalkView = JsonView() if as_json else TerminalView(Console())
+    view: TalkView = JsonView() if as_json else TerminalView(Console(), with_notes=why)
     plan = _Plan(turns, speed, barge_in, out)
     run(_talk, load, profile if simulate else None, plan, view, console)
 

@@ -47,8 +47,15 @@ class TerminalView:
     What changes here: the line that is still growing.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, with_notes: bool = False) -> None:
+        """Prepare.
+
+        Args:
+            console: Where it is shown.
+            with_notes: Whether to list what was decided in each turn.
+        """
         self._console = console
+        self._with_notes = with_notes
         self._live: Live | None = None
         self._reply = ""
         self._reported = 0
@@ -77,7 +84,7 @@ class TerminalView:
                     self._console.print(
                         f"[dim]      heard: {report.heard_text or 'nothing'}", highlight=False
                     )
-                self._console.print(waterfall(report))
+                self._console.print(waterfall(report, with_notes=self._with_notes))
                 self._console.print()
             case _:
                 pass

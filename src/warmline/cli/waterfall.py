@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from warmline.cli.turn_words import draft_lines, note_cells, setback_lines, underrun_line
 from warmline.timeline.report import PlayoutTruth, TurnReport, TurnStatus
 
 __all__ = ["STAGES", "waterfall"]
@@ -38,11 +39,23 @@ _ENDINGS: Final = {
 }
 
 
-def waterfall(report: TurnReport) -> RenderableType:
-    """Return the picture of a turn; a line of text if nothing of it was played."""
+def waterfall(report: TurnReport, *, with_notes: bool = False) -> RenderableType:
+    """Return the picture of a turn, and what happened in it; the latter alone if nothing of it was played.
+
+    Args:
+        report: The turn's.
+        with_notes: Whether to list what was decided.
+    """
     ending = _ENDINGS.get(report.status, "")
+    happened: list[RenderableType] = [
+        *(Text(line, style="dim") for line in draft_lines(report)),
+        *(Text(line, style="yellow") for line in setback_lines(report.setbacks)),
+        *([Text(gaps, style="yellow")] if (gaps := underrun_line(report)) else []),
+        *([_notes(report)] if with_notes else []),
+    ]
     if report.response_us is None:
-        return Text.from_markup(f"[dim]Turn {report.number}: nothing was played[/] {ending}")
+        nothing = Text.from_markup(f"[dim]Turn {report.number}: nothing was played[/] {ending}")
+        return Group(nothing, *happened)
     title = Text.from_markup(
         f"[bold]{report.response_us / 1000:,.0f} ms[/] [dim]until the answer was heard[/] {ending}"
         + (" [yellow]playout was not reported" if report.playout is PlayoutTruth.TIMED_OUT else "")
@@ -62,7 +75,7 @@ def waterfall(report: TurnReport) -> RenderableType:
             table.add_row(label, f"{part.duration_us / 1000:,.1f} ms", bar)
         before_us += part.duration_us
     table.add_row("[dim]Everything else", f"[dim]{rest_us / 1000:,.1f} ms", "")
-    return Group(title, table, *_lines(report))
+    return Group(title, table, *_lines(report), *happened)
 
 
 def _lines(report: TurnReport) -> list[Text]:
@@ -81,6 +94,16 @@ def _lines(report: TurnReport) -> list[Text]:
             waited = f"Waited {use.waited_s * 1000:,.0f} ms for a line to {use.endpoint}"
             shown.append(Text(f"{waited} ({told})" if told else waited, style="yellow"))
     return shown
+
+
+def _notes(report: TurnReport) -> Table:
+    """Return what was decided, each after its instant."""
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False, style="dim")
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column()
+    for note in report.notes:
+        table.add_row(*map(Text, note_cells(note)))
+    return table
 
 
 def _bar(start_us: int, duration_us: int, total_us: int, colour: str) -> Text:

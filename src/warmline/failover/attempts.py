@@ -13,7 +13,7 @@ from warmline.core.clock import Clock
 from warmline.errors import ProviderError, leaves
 from warmline.failover.legs import Leg
 
-__all__ = ["Attempt", "Source"]
+__all__ = ["Attempt", "Source", "gives_anything"]
 
 ProviderT = TypeVar("ProviderT")
 PieceT = TypeVar("PieceT")
@@ -126,3 +126,22 @@ class Attempt(Generic[ProviderT, PieceT]):
         while self.is_full:
             self._room = anyio.Event()
             await self._room.wait()
+
+
+async def gives_anything(source: Source[PieceT], is_wanted: Callable[[PieceT], bool], limit_s: float) -> bool:
+    """Return whether a stream's first piece comes in time; the rest of it is left.
+
+    Args:
+        source: What gives the stream.
+        is_wanted: Says of a piece whether it is one.
+        limit_s: How long it may take, in seconds.
+    """
+    try:
+        with anyio.move_on_after(limit_s):
+            async with source() as pieces:
+                async for piece in pieces:
+                    if is_wanted(piece):
+                        return True
+    except* ProviderError:
+        pass
+    return False

@@ -25,7 +25,7 @@ class Gap:
     """How it was tried so far to fill one."""
 
     asked: list[str] = field(default_factory=list)
-    """Legs, the one included after whose last piece nothing came."""
+    """Legs, the one included after whose last piece nothing new came."""
 
     refused: frozenset[str] = frozenset()
     next_at_s: float | None = None

@@ -8,8 +8,7 @@ is asked for again; should a leader that was only late come back first, it goes 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Sequence
 from typing import ClassVar, Final, Generic, TypeVar
 
 import anyio
@@ -18,17 +17,16 @@ from anyio.abc import TaskGroup
 from warmline.core.clock import Clock
 from warmline.core.setback import OnSetback, ProviderRole, Remedy, Setback, SetbackKind
 from warmline.errors import ProviderError, ProviderRejected, ProviderUnavailable
-from warmline.failover.attempts import Attempt, Source
+from warmline.failover.attempts import Attempt, Source, gives_anything
 from warmline.failover.gap import Gap, Step, next_step
 from warmline.failover.health import LegEvent, next_leg
 from warmline.failover.legs import FailoverState, Leg
 from warmline.failover.patience import Wait, deadline_s
 
-__all__ = ["Relay", "relayed"]
+__all__ = ["Relay"]
 
 ProviderT = TypeVar("ProviderT")
 PieceT = TypeVar("PieceT")
-OutT = TypeVar("OutT")
 
 _GRACE_S: Final = 0.002
 """The loop may have been away for longer than a deadline: what has arrived meanwhile is read first."""
@@ -77,7 +75,11 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         self._count = 0
         self._patience_s: dict[tuple[str, Wait], float] = {}
         self._gap = Gap()
-        self._changed = anyio.Event()
+        self._is_anybody_left = True
+        """As far as is known: whom to ask is looked up when somebody has to be asked."""
+
+        self._is_changed = False
+        self._waiting: anyio.Event | None = None
         self._tasks: TaskGroup | None = None
 
     @abstractmethod
@@ -152,6 +154,7 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
             ProviderError: nobody is left who could go on, or nothing came from anybody for too long.
         """
         while True:
+            self._is_changed = False
             for attempt in self._attempts:
                 if attempt.is_ready:
                     self._follow(attempt)
@@ -177,10 +180,16 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         for attempt in self._attempts:
             self._drop(attempt)
 
+    def went_on(self) -> None:
+        """Note that something new came of the work: who is asked next may be anybody again."""
+        if self.leader is not None and self._gap.asked != [self.leader.leg.name]:
+            self._gap = Gap([self.leader.leg.name])
+
     def changed(self) -> None:
         """Look again: something has changed that the next step depends on."""
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._is_changed = True
+        if self._waiting is not None:
+            self._waiting.set()
 
     def _begin(self, name: str) -> None:
         assert self._tasks is not None, "start it first"
@@ -232,9 +241,10 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         for other in self._attempts:
             if other is not attempt:
                 self._drop(other)
-        if len(self._attempts) > 1 or self._gap.asked != [attempt.leg.name]:
+        if len(self._attempts) > 1:
             self._attempts = [attempt]
-            self._gap = Gap([attempt.leg.name])
+        self._gap.next_at_s = None
+        self._is_anybody_left = True
 
     def _drop(self, attempt: Attempt[ProviderT, PieceT]) -> None:
         if attempt.is_late:
@@ -266,7 +276,7 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
             patience_s=self.patience_s(newest.leg.name, wait),
             give_up_s=self.give_up_s(),
             hedge_s=self.hedge_s(newest.leg.name) if self.leader is None else None,
-            is_anybody_left=self._next_leg() is not None,
+            is_anybody_left=self._is_anybody_left,
         )
 
     def _owed_s(self) -> float | None:
@@ -277,11 +287,15 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
 
     async def _change_by(self, due_s: float | None) -> bool:
         """Wait for anything to happen; return False if nothing did in time."""
-        changed = self._changed
-        with anyio.move_on_after(None if due_s is None else max(due_s - self.clock.now_s(), _GRACE_S)):
-            await changed.wait()
+        if self._is_changed:
             return True
-        return False
+        self._waiting = anyio.Event()
+        try:
+            with anyio.move_on_after(None if due_s is None else max(due_s - self.clock.now_s(), _GRACE_S)):
+                await self._waiting.wait()
+        finally:
+            self._waiting = None
+        return self._is_changed
 
     def _late(self, step: Step) -> None:
         newest = self._attempts[-1]
@@ -290,8 +304,13 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         lost_s = now_s - (newest.began_at_s if owed_s is None else owed_s)
         kind = SetbackKind.STALLED if newest.has_begun else SetbackKind.LATE
         name = self._next_leg()
+        if name is None and step is not Step.GIVE_UP:
+            self._is_anybody_left = False
+            return
         if step is Step.GIVE_UP or name is None:
             self._tell(newest.leg.name, kind, Remedy.NONE, "", lost_s)
+            if not newest.is_late:
+                self._note(newest.leg.name, LegEvent.MISSED)
             raise ProviderUnavailable(
                 f"nobody gave anything for {self.give_up_s():g} s; asked: {', '.join(self._gap.asked)}",
                 provider=newest.leg.name,
@@ -332,7 +351,9 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         elif not attempt.is_late:
             self._note(leg, LegEvent.MISSED)
         if self._attempts and not is_newest:
-            return  # It was told to be late, and another is at it.
+            if not attempt.is_late:  # Of one that was, it was told that another is at it.
+                self._tell(leg, kind, Remedy.NONE, self._attempts[-1].leg.name, lost_s, str(problem))
+            return
         name = self._next_leg()
         if name is None:
             self._tell(leg, kind, Remedy.NONE, "", lost_s, str(problem))
@@ -354,16 +375,9 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
         event = LegEvent.PROBE_ABANDONED
         try:
             await self.until_begun()
-            with anyio.move_on_after(self.state.settings.bounds[self.first_wait].ceiling_s) as timer:
-                async with self.source(leg, is_again=True)() as pieces:
-                    async for piece in pieces:
-                        if self.is_piece(piece):
-                            event = LegEvent.PROBE_SUCCEEDED
-                            break
-            if timer.cancelled_caught:
-                event = LegEvent.PROBE_FAILED
-        except* ProviderError:
-            event = LegEvent.PROBE_FAILED
+            limit_s = self.state.settings.bounds[self.first_wait].ceiling_s
+            gives = await gives_anything(self.source(leg, is_again=True), self.is_piece, limit_s)
+            event = LegEvent.PROBE_SUCCEEDED if gives else LegEvent.PROBE_FAILED
         finally:
             self._note(leg.name, event)
 
@@ -377,29 +391,3 @@ class Relay(ABC, Generic[ProviderT, PieceT]):
             self._on_setback(
                 Setback(self.role, leg, kind, remedy, taken_by, self.clock.now_s(), lost_s, detail)
             )
-
-
-@asynccontextmanager
-async def relayed(
-    relay: Relay[ProviderT, PieceT], pieces: AsyncGenerator[OutT, None]
-) -> AsyncIterator[AsyncIterator[OutT]]:
-    """Run a relay's attempts while what comes of them is read.
-
-    Args:
-        relay: Not started yet.
-        pieces: What is made of its pieces; closed here.
-    """
-    problem: Exception | None = None
-    async with anyio.create_task_group() as tasks:
-        relay.start(tasks)
-        try:
-            async with aclosing(pieces):
-                yield pieces
-        # Raised below: the task group would put it into a group of one.
-        except Exception as error:  # noqa: BLE001
-            problem = error
-        finally:
-            relay.stop()
-            tasks.cancel_scope.cancel()
-    if problem is not None:
-        raise problem

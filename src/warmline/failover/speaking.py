@@ -18,8 +18,9 @@ from warmline.errors import ProviderError, ProviderUnavailable
 from warmline.failover.attempts import Attempt, Source
 from warmline.failover.legs import FailoverState, Leg
 from warmline.failover.patience import Wait
-from warmline.failover.relay import Relay, relayed
+from warmline.failover.relay import Relay
 from warmline.failover.remainder import BEGUN_MS, clause_in_progress, has_words, next_word
+from warmline.failover.running import relayed
 from warmline.failover.shared_text import SharedText
 from warmline.failover.speech import Speech
 from warmline.interfaces.tts import SpeechChunk, SpokenWord, TextToSpeech, Voice
@@ -200,6 +201,7 @@ class _Reply(Relay[TextToSpeech, SpeechChunk]):
     async def pieces(self) -> AsyncGenerator[SpeechChunk, None]:
         """Yield the audio, each word with the chunk by which it has begun."""
         while (chunk := await self.next()) is not None:
+            self.went_on()
             yield self._placed(chunk)
         if self._ahead_words:
             yield SpeechChunk(b"", tuple(self._ahead_words))

@@ -47,6 +47,9 @@ class SpokenUtterance:
     is_cut: bool = False
     """Its beginning was too long ago to be kept."""
 
+    is_doubted: bool = False
+    """A final without a word came for speech that was long enough for some."""
+
     _pieces: deque[bytes] = field(default_factory=deque)
     _size_bytes: int = 0
     _before: str = ""
@@ -55,6 +58,11 @@ class SpokenUtterance:
     def replays(self) -> int:
         """How often it was sent again."""
         return max(self.lines - 1, 0)
+
+    @property
+    def kept_s(self) -> float:
+        """How much of it is kept."""
+        return PCM_16K.duration_s(self._size_bytes)
 
     def push(self, pcm: bytes, most_bytes: int) -> None:
         """Keep more of its audio, and no more than so much."""

@@ -16,7 +16,8 @@ from warmline.failover.attempts import Attempt, Source
 from warmline.failover.continuing import Seam, WholeWords, continuation
 from warmline.failover.legs import FailoverState, Leg
 from warmline.failover.patience import FEW, Wait, percentile_s
-from warmline.failover.relay import Relay, relayed
+from warmline.failover.relay import Relay
+from warmline.failover.running import relayed
 from warmline.interfaces.llm import LanguageModel, LlmPiece, LlmRequest, ToolCall
 
 __all__ = ["stream"]
@@ -98,6 +99,7 @@ class _Answer(Relay[LanguageModel, LlmPiece]):
                     yield piece
                 elif text := self._seam.push(self._words.push(piece)):
                     self._said += text
+                    self.went_on()
                     yield text
         except ProviderError:
             if not self._has_called:

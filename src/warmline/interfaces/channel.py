@@ -66,6 +66,9 @@ class EndReason(enum.Enum):
     HUNG_UP = "hung_up"
     """The far end left."""
 
+    IDLE = "idle"
+    """The user was silent, was asked whether they are there, and stayed silent."""
+
     EXPIRED = "expired"
     """The session reached its longest time."""
 

@@ -24,11 +24,13 @@ from warmline.server.services.recognisers import chosen_recogniser, open_recogni
 from warmline.server.services.retrievers import open_retriever
 from warmline.server.services.tools import open_tools
 from warmline.server.services.voices import chosen_voice, open_voice
-from warmline.server.settings import FailoverTable, Settings
+from warmline.server.settings import AgentTable, FailoverTable, Settings
 from warmline.server.settings.turn_tables import DraftsTable
 from warmline.session.settings import Endpointing, Providers, SessionSettings
+from warmline.session.trimming import ContextPolicy
 from warmline.turns.debounce import DebouncePolicy
 from warmline.turns.drafting import DraftingPolicy
+from warmline.turns.idling import IdlePolicy
 
 __all__ = ["RECOGNISER_NOTE", "failover_settings", "open_providers", "session_settings"]
 
@@ -154,10 +156,19 @@ def session_settings(settings: Settings) -> SessionSettings:
         playout_lead_s=settings.playout.lead_ms / 1000,
         playout_timeout_s=settings.playout.timeout_ms / 1000,
         session_s=settings.limits.session_s,
+        expiry_farewell=settings.limits.farewell,
+        expiry_farewell_s=settings.limits.farewell_s,
+        context=ContextPolicy(settings.agent.context_tokens),
+        summarises=settings.agent.summarise and chosen_language_model(settings) != "offline",
+        idle=_idle(settings.agent),
         instructions=settings.agent.instructions,
         greeting=settings.agent.greeting,
         farewell=settings.agent.farewell,
     )
+
+
+def _idle(agent: AgentTable) -> IdlePolicy:
+    return IdlePolicy(agent.idle_s, agent.idle_prompts, agent.idle_texts, agent.idle_farewell)
 
 
 def _drafting(drafts: DraftsTable) -> DraftingPolicy:

@@ -131,8 +131,8 @@ class Answering:
             self._stage.channel.send(ReplyDone(reply.id, reply.item_id, status, reply.text.strip(), detail))
 
     async def _text(self, reply: Reply, instructions: str) -> TextStream:
-        if reply.ends_session:
-            return fixed_text(self._stage.settings.farewell)
+        if reply.fixed_text is not None:
+            return fixed_text(reply.fixed_text)
         if reply.asked is None:
             return fixed_text(self._stage.settings.greeting or _NOTHING_ASKED)
         await self._retrieve(reply, reply.asked.message)

@@ -95,7 +95,7 @@ class Interruptions:
             reply is not None
             and self._stage.settings.resumes_replies
             and self._stage.channel.output_format is not None
-            and not reply.ends_session
+            and reply.end_reason is None
         )
 
     def _has_asked(self) -> bool:

@@ -119,17 +119,22 @@ class Listening:
 
     def clear(self) -> None:
         """Forget the speech of a turn that is not over yet."""
-        if self.take_words() is not None:
-            if self._stage.floor is Floor.USER:
-                self._stage.move(FloorEvent.SPEECH_STOPPED)
-            if self._stage.floor is Floor.ENDPOINTING:
-                self._stage.move(FloorEvent.TURN_KEPT)
+        if self.take_words() is None:
+            return
+        if self._replies.is_paused:
+            self._replies.resume()  # As if nothing had been said.
+            return
+        if self._stage.floor is Floor.USER:
+            self._stage.move(FloorEvent.SPEECH_STOPPED)
+        if self._stage.floor is Floor.ENDPOINTING:
+            self._stage.move(FloorEvent.TURN_KEPT)
 
     def take_words(self) -> str | None:
         """Give up the turn in progress for the words recognised so far; None if there is none."""
         spoken, self.spoken = self.spoken, None
         if spoken is None:
             return None
+        self._reply_wanted = False
         self._drafts.drop(DraftEvent.TURN_GIVEN_UP)
         self._recogniser.discard_utterance()
         return spoken.text
@@ -313,6 +318,7 @@ class Listening:
     def _give_back(self, spoken: SpokenTurn) -> None:
         """Forget what was said during a reply and is no turn."""
         self.spoken = None
+        self._reply_wanted = False
         self._recogniser.discard_utterance()
         self._stage.channel.send(UserTurn(spoken.item_id, "", spoken=True, duration_s=spoken.speech_s))
 

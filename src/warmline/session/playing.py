@@ -72,6 +72,8 @@ class Playing:
         self._sent: deque[tuple[float, bytes]] = deque()
         self._is_first = True
         self._is_complete = False
+        self._is_closed = False
+        self._is_cut = False
         self._is_fresh = True
         self._has_timer = False
         self._changed = anyio.Event()
@@ -82,12 +84,25 @@ class Playing:
         return self.playout.sent_s + self._pending_s
 
     @property
+    def kept_s(self) -> float:
+        """How much sound is held in memory: made ahead, or sent and kept."""
+        pieces = [*self._pieces, *(audio for _, audio in self._sent)]
+        return sum(self._format.duration_s(len(audio)) for audio in pieces) if self._format else 0.0
+
+    @property
     def has_more(self) -> bool:
         """Whether there is sound that is still to be sent, or to be sent again."""
-        return bool(self._pieces)
+        return self._is_cut or bool(self._pieces)
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether all of it is made, and was sent."""
+        return self._is_complete and not self._pieces
 
     def add(self, audio: bytes, audio_format: AudioFormat) -> None:
-        """Take more sound; it is sent in this call if it is due."""
+        """Take more sound; it is sent in this call if it is due. What comes after `close` is dropped."""
+        if self._is_closed:
+            return
         self._format = audio_format
         self._pieces.append(audio)
         self._pending_s += audio_format.duration_s(len(audio))
@@ -111,6 +126,15 @@ class Playing:
         """Hold what comes from now on."""
         self.is_open = False
 
+    def close(self) -> None:
+        """Let go of the sound: nothing more is sent, and `has_more` stays what it is."""
+        self._is_closed = True
+        self._is_cut = bool(self._pieces)
+        self.is_open = False
+        self._pieces.clear()
+        self._sent.clear()
+        self._change()
+
     def rewind(self, to_s: float) -> None:
         """Have everything behind `to_s` sent again; the channel has dropped it, and the gate is shut.
 
@@ -119,7 +143,7 @@ class Playing:
         assert self._format is not None or not self._sent
         while self._sent and self.playout.sent_s > to_s:
             began_s, audio = self._sent.pop()
-            keep = self._format.size_bytes(max(to_s - began_s, 0.0)) if self._format else 0
+            keep = self._format.size_bytes(max(to_s - began_s, 0.0) + _ROUNDING_S) if self._format else 0
             again, kept = audio[keep:], audio[:keep]
             if kept:
                 self._sent.append((began_s, kept))
@@ -135,7 +159,7 @@ class Playing:
 
     async def until_sent(self) -> None:
         """Wait until it is complete and everything was sent; it may be paused and sent again later."""
-        while self._pieces or not self._is_complete:
+        while not self.is_sent:
             await self._changed.wait()
 
     async def run(self) -> None:
@@ -156,7 +180,7 @@ class Playing:
         now_s = self._clock.now_s()
         while self._pieces and self.playout.lead_s(now_s) <= self._lead_s + _ROUNDING_S:
             self._send(self._pieces.popleft(), now_s)
-        if was_enough or (self._is_complete and not self._pieces):
+        if was_enough or self.is_sent:
             self._change()
 
     def _send(self, audio: bytes, now_s: float) -> None:

@@ -47,7 +47,7 @@ _REPLY_STATUS: Final = {
 class Replies:
     """A session's replies, of which at most one is the agent's turn and not over; drafts are beside it.
 
-    What changes here: `current` and `_past`, in methods that do not await.
+    What changes here: `current`, `_past` and `_left_until_s`, in methods that do not await.
     """
 
     def __init__(self, stage: Stage, providers: Providers, on_floor_open: Callable[[], None]) -> None:
@@ -65,6 +65,8 @@ class Replies:
         self.retrieving = self._answering.retrieving
         self._past: deque[Reply] = deque(maxlen=_KEPT)
         self._count = 0
+        self._left_until_s = 0.0
+        """Until when a reply sounds that was left playing."""
 
     async def prepare(self) -> None:
         """Get ready what the first reply will want; nobody waits for it."""
@@ -82,10 +84,21 @@ class Replies:
             asked: What is answered, which is in the context; None if nothing was said yet.
             instructions: For this reply alone, in place of the session's.
         """
-        timeline.record(Mark.TURN_COMMITTED, self._stage.clock.now_s())
-        reply = Reply(self._stage, self._first_audio_sent, timeline, asked, is_draft=False)
-        self._take_turn(reply)
-        self._start(reply, instructions or self._stage.instructions)
+        self._begin(self._reply(timeline, asked), instructions or self._stage.instructions)
+
+    def say(self, text: str, end_reason: EndReason | None = None) -> None:
+        """Say something of the agent's own accord; nobody has the floor.
+
+        Args:
+            text: What.
+            end_reason: Why the session ends when it was heard; None if it goes on.
+        """
+        timeline = Timeline()
+        timeline.record(Mark.REPLY_REQUESTED, self._stage.clock.now_s())
+        self._stage.move(FloorEvent.REPLY_REQUESTED)
+        reply = self._reply(timeline, None)
+        reply.fixed_text, reply.end_reason = text, end_reason
+        self._begin(reply, self._stage.instructions)
 
     def draft(
         self,
@@ -102,7 +115,7 @@ class Replies:
             on_first_audio: Called when there is something to play.
             on_failure: Called with the reason if it can't be made.
         """
-        reply = Reply(self._stage, self._first_audio_sent, timeline, asked, is_draft=True)
+        reply = self._reply(timeline, asked, is_draft=True)
         reply.on_first_audio, reply.on_failure = on_first_audio, on_failure
         self._start(reply, self._stage.instructions)
         return reply
@@ -123,6 +136,7 @@ class Replies:
         """Stop making a draft; nobody knew of it."""
         draft.status = TurnStatus.CANCELLED
         draft.cancel()
+        draft.playing.close()
 
     def pause(self) -> None:
         """Silence the reply, which there is, until it is known whether the user takes the floor.
@@ -167,6 +181,7 @@ class Replies:
             stopped_at_s = reply.paused_at_s
         else:
             self._stage.channel.stop_playout(reply.id)
+        self._left_until_s = 0.0
         if status is TurnStatus.INTERRUPTED:
             reply.timeline.record(Mark.BARGE_IN, stopped_at_s)
         self._close(reply, status, reply.heard_so_far())
@@ -174,10 +189,17 @@ class Replies:
         return True
 
     def leave_playing(self) -> None:
-        """Call a reply that is made but still playing over, and all of it heard: the client has it."""
-        if reply := self.current:
-            reply.cancel()
-            self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
+        """Call a reply that is made but still playing over, and all of it heard: the client has it.
+
+        A paused one is not playing, and stays.
+        """
+        reply = self.current
+        if reply is None or reply.standing is Standing.PAUSED:
+            return
+        now_s = self._stage.clock.now_s()
+        self._left_until_s = now_s + reply.playing.playout.lead_s(now_s)
+        reply.cancel()
+        self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
 
     def playout_started(self, reply_id: str) -> None:
         """The first sample of the reply is heard now."""
@@ -194,7 +216,7 @@ class Replies:
     def playout_finished(self, reply_id: str) -> None:
         """Everything sent of the reply has been heard."""
         reply = self._sounding(reply_id)
-        if reply is not None and reply.is_made:
+        if reply is not None and reply.playing.is_sent:
             playout = reply.playing.playout
             playout.progressed(playout.sent_s, self._stage.clock.now_s())
             self._played(reply)
@@ -222,8 +244,17 @@ class Replies:
         is_meant = reply is not None and reply.id == reply_id and reply.standing is Standing.TURN
         return reply if is_meant and reply is not None and Mark.AUDIO_SENT in reply.timeline else None
 
+    def _reply(self, timeline: Timeline, asked: ContextItem | None, *, is_draft: bool = False) -> Reply:
+        return Reply(self._stage, self._first_audio_sent, timeline, asked, is_draft=is_draft)
+
+    def _begin(self, reply: Reply, instructions: str) -> None:
+        reply.mark(Mark.TURN_COMMITTED)
+        self._take_turn(reply)
+        self._start(reply, instructions)
+
     def _start(self, reply: Reply, instructions: str) -> None:
-        reply.ends_session = is_goodbye(reply.user_text)
+        if is_goodbye(reply.user_text):
+            reply.fixed_text, reply.end_reason = self._stage.settings.farewell, EndReason.GOODBYE
         self._stage.start(self._make, reply, instructions)
 
     def _take_turn(self, reply: Reply) -> None:
@@ -231,6 +262,7 @@ class Replies:
         self._count += 1
         reply.number = self._count
         self.current = reply
+        reply.playing.playout.follows(self._left_until_s)
         self._stage.context.begin_reply(reply.item_id)
         reply.place_exchanges()
         reply.let_out()
@@ -286,8 +318,8 @@ class Replies:
         if reply.standing is Standing.PAUSED:
             return  # The floor is the user's.
         self._stage.move(FloorEvent.REPLY_FINISHED)
-        if reply.ends_session and status is TurnStatus.COMPLETED:
-            self._stage.end(EndReason.GOODBYE)
+        if reply.end_reason is not None and status is TurnStatus.COMPLETED:
+            self._stage.end(reply.end_reason)
         else:
             self._on_floor_open()
 
@@ -299,4 +331,5 @@ class Replies:
             reply.timeline.record(Mark.PLAYOUT_DONE, self._stage.clock.now_s())
         self._stage.context.heard(reply.item_id, heard)
         self._answering.tell_done(reply, _REPLY_STATUS[status], detail)
+        reply.playing.close()
         self._stage.channel.send(TurnMeasured(reply.report(heard)))

@@ -13,13 +13,14 @@ from warmline.core.formats import AudioFormat
 from warmline.core.ids import new_id
 from warmline.core.line_use import LineUse
 from warmline.core.setback import Setback
-from warmline.interfaces.channel import ReplyStarted, ReplyText, SessionEvent
+from warmline.interfaces.channel import EndReason, ReplyStarted, ReplyText, SessionEvent
 from warmline.interfaces.llm import Message
 from warmline.interfaces.retriever import Passage
 from warmline.interfaces.tts import SpeechChunk, SpokenWord
 from warmline.session.context import ContextItem
 from warmline.session.playing import Playing
 from warmline.session.stage import Stage
+from warmline.session.trimming import reckoned_tokens
 from warmline.timeline.marks import Mark
 from warmline.timeline.notes import NoteKind, Waste
 from warmline.timeline.report import PlayoutTruth, TurnReport, TurnStatus, turn_report
@@ -27,9 +28,6 @@ from warmline.timeline.timeline import Timeline
 from warmline.tools.results import ToolResult
 
 __all__ = ["Reply", "Standing"]
-
-_CHARACTERS_A_TOKEN = 4
-"""OpenAI's rule of thumb for English."""
 
 
 class Standing(enum.Enum):
@@ -104,7 +102,12 @@ class Reply:
         self.is_written = False
         """The client wants text alone: what was sent was read."""
 
-        self.ends_session = False
+        self.fixed_text: str | None = None
+        """What it says, where that is known beforehand; None to ask the model."""
+
+        self.end_reason: EndReason | None = None
+        """Why the session ends with it, once it was heard; None if it goes on."""
+
         self.scope: anyio.CancelScope | None = None
         """What making it runs in; None before that begins."""
 
@@ -139,8 +142,8 @@ class Reply:
     def cost(self) -> Waste:
         """What it cost so far; wasted, if it is a draft that is dropped."""
         return Waste(
-            -(-self.prompt_characters // _CHARACTERS_A_TOKEN),
-            -(-self.answer_characters // _CHARACTERS_A_TOKEN),
+            reckoned_tokens(self.prompt_characters),
+            reckoned_tokens(self.answer_characters),
             self.voice_characters,
         )
 
@@ -216,7 +219,9 @@ class Reply:
         self.standing = Standing.PAUSED
         self.paused_at_s = self._stage.clock.now_s()
         self.playing.shut()
-        self._stage.channel.stop_playout(self.id)
+        # A far end that is told to stop plays no more of it until it is told that it goes on.
+        if Mark.AUDIO_SENT in self.timeline:
+            self._stage.channel.stop_playout(self.id)
         self.playing.rewind(self.playing.playout.heard_s(self.paused_at_s))
 
     def resume(self) -> int:
@@ -236,7 +241,9 @@ class Reply:
 
     def say_ready(self, text: str, chunks: Sequence[SpeechChunk], audio_format: AudioFormat) -> None:
         """Say what was made ahead, behind what was said so far; nothing else of the reply comes."""
-        if self._words and (said := self._words[-1].text_end) < len(self.text):
+        if self.playing.made_s == 0:
+            self.text = ""
+        elif self._words and (said := self._words[-1].text_end) < len(self.text):
             self.text = self.text[:said]
         if self.text and not self.text[-1].isspace():
             self.text += " "
@@ -253,12 +260,14 @@ class Reply:
                 )
                 for word in chunk.words
             )
-            self.sound(SpeechChunk(chunk.audio, words), audio_format)
+            self._words.extend(words)
+            self.playing.add(chunk.audio, audio_format)
         self.playing.complete()
 
     def sound(self, chunk: SpeechChunk, audio_format: AudioFormat) -> None:
         """Take more of its sound, and the words that begin in it."""
-        if Mark.TTS_FIRST_AUDIO not in self.timeline:
+        # What was made ahead may be said before the voice is asked for anything.
+        if Mark.TTS_FIRST_AUDIO not in self.timeline and Mark.TTS_STARTED in self.timeline:
             self.mark(Mark.TTS_FIRST_AUDIO)
             self.on_first_audio()
         self._words.extend(chunk.words)
@@ -284,7 +293,12 @@ class Reply:
         while end < len(self.text) and not (self.text[end].isalnum() or self.text[end].isspace()):
             end += 1
         sounded = self.text[:end]
-        return sounded.strip() if is_all else heard_text(sounded, words, heard_s * 1000).strip()
+        if is_all:
+            return sounded.strip()
+        # Where the next word begins tells how long the last one is.
+        known = self._words[: len(words) + 1]
+        text = sounded if len(known) == len(words) else self.text
+        return heard_text(text, known, heard_s * 1000).strip()
 
     def report(self, heard: str) -> TurnReport:
         """Return the turn's figures as far as they are known."""

@@ -20,6 +20,8 @@ from warmline.session.listening import Listening
 from warmline.session.replies import Replies
 from warmline.session.settings import Providers, SessionSettings
 from warmline.session.stage import Stage
+from warmline.session.summarising import Summarising
+from warmline.session.unprompted import Unprompted
 from warmline.timeline.marks import Mark
 from warmline.timeline.report import TurnStatus
 from warmline.timeline.timeline import Timeline
@@ -37,6 +39,8 @@ class Session:
         self._stage = Stage(channel, settings, clock)
         self._replies = Replies(self._stage, providers, self._floor_opened)
         self._listening = Listening(self._stage, self._replies, providers, self._crashed)
+        self._unprompted = Unprompted(self._stage, self._replies)
+        self._summarising = Summarising(self._stage, providers)
         self._crash: Exception | None = None
 
     @property
@@ -63,11 +67,14 @@ class Session:
                 stage.tasks = tasks
                 stage.context_vars = contextvars.copy_context()
                 tasks.start_soon(self._listening.run)
-                tasks.start_soon(self._expire)
+                tasks.start_soon(self._unprompted.expire)
+                tasks.start_soon(self._unprompted.watch_for_idleness)
                 tasks.start_soon(self._replies.prepare)
                 if stage.settings.greeting:
                     self.request_reply()
                 await stage.ended.wait()
+                if stage.end_reason is EndReason.EXPIRED:
+                    self._tell_that_it_expired()
                 tasks.cancel_scope.cancel()
         finally:
             stage.tasks = None
@@ -100,6 +107,7 @@ class Session:
 
     def receive_text(self, text: str) -> None:
         """Take a typed turn and answer it; takes the floor from anybody."""
+        self._unprompted.heard_from()
         words = self._listening.take_words()
         text = f"{words} {text}" if words else text
         self._replies.interrupt(TurnStatus.INTERRUPTED)
@@ -113,6 +121,7 @@ class Session:
 
     def add_message(self, role: Role, text: str, item_id: str, *, after: str | None = None) -> bool:
         """Put a message into the context without answering it; False if it can't stand there."""
+        self._unprompted.heard_from()
         if self._stage.context.find(item_id) is not None:
             return False
         if after is None:
@@ -131,6 +140,7 @@ class Session:
 
     def request_reply(self, instructions: str | None = None) -> bool:
         """Answer the context as it stands, or the turn in progress once it is over."""
+        self._unprompted.heard_from()
         if self._replies.current is not None and not self._replies.current.is_made:
             return False
         self._replies.leave_playing()
@@ -144,10 +154,12 @@ class Session:
 
     def cancel_reply(self) -> bool:
         """Stop the reply; False if there is none."""
+        was_paused = self._replies.is_paused
         if not self._replies.interrupt(TurnStatus.CANCELLED):
             return False
-        self._stage.move(FloorEvent.REPLY_FINISHED)
-        self._floor_opened()
+        if not was_paused:  # Else the floor is the user's.
+            self._stage.move(FloorEvent.REPLY_FINISHED)
+            self._floor_opened()
         return True
 
     def playout_started(self, reply_id: str) -> None:
@@ -180,15 +192,15 @@ class Session:
 
     def _floor_opened(self) -> None:
         self._listening.resume()
+        if self._stage.floor is Floor.OPEN:
+            self._summarising.consider()
 
     def _crashed(self, error: Exception) -> None:
         self._crash = error
         self._stage.end(EndReason.FAILED)
 
-    async def _expire(self) -> None:
-        await anyio.sleep(self._stage.settings.session_s)
+    def _tell_that_it_expired(self) -> None:
         minutes = self._stage.settings.session_s / 60
         self._stage.channel.send(
             SessionFailure("session_expired", f"A session lasts {minutes:g} minutes at most; start a new one")
         )
-        self._stage.end(EndReason.EXPIRED)

@@ -12,10 +12,12 @@ from warmline.interfaces.retriever import Retriever
 from warmline.interfaces.stt import SpeechToText
 from warmline.interfaces.tts import TextToSpeech
 from warmline.interfaces.vad import VoiceActivityDetector
+from warmline.session.trimming import ContextPolicy
 from warmline.tools.toolbox import Toolbox
 from warmline.turns.acknowledgements import FloorPolicy
 from warmline.turns.drafting import DraftingPolicy
 from warmline.turns.fit import Fits, same_words
+from warmline.turns.idling import IdlePolicy
 
 __all__ = ["Endpointing", "Providers", "SessionSettings"]
 
@@ -139,6 +141,21 @@ class SessionSettings:
 
     session_s: float = 3600.0
     """The longest a session may last."""
+
+    expiry_farewell: str = "I'm afraid our time is up. Goodbye."
+    """Spoken shortly before that, and the session ends when it was heard; empty for nothing."""
+
+    expiry_farewell_s: float = 15.0
+    """How long before, as soon as nobody has the floor; a quarter of the session at most."""
+
+    context: ContextPolicy = field(default_factory=ContextPolicy)
+    """How large the model's prompt may become, and what stays of it then."""
+
+    summarises: bool = False
+    """Whether the language model sums up what leaves the prompt; else that is forgotten."""
+
+    idle: IdlePolicy = field(default_factory=IdlePolicy)
+    """What is said to a person who has gone quiet."""
 
     instructions: str = ""
     """How the agent should behave."""

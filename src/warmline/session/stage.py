@@ -26,8 +26,8 @@ _Args = TypeVarTuple("_Args")
 class Stage:
     """A session's common ground.
 
-    What changes here: `floor`, only in `move`; `turns` and `instructions` when the client changes
-    them; `tasks` and `context_vars`, set while the session runs; `end_reason`, once.
+    What changes here: `floor`, only in `move`; `moved`, in `stir`; `turns` and `instructions` when the
+    client changes them; `tasks` and `context_vars`, set while the session runs; `end_reason`, once.
     """
 
     def __init__(self, channel: Channel, settings: SessionSettings, clock: Clock) -> None:
@@ -37,8 +37,9 @@ class Stage:
         self.clock = clock
         self.turns: TurnSettings = settings.turns
         self.instructions = settings.instructions
-        self.context = Context()
+        self.context = Context(settings.context)
         self.floor = Floor.OPEN
+        self.moved = anyio.Event()
         self.tasks: TaskGroup | None = None
         self.context_vars = contextvars.copy_context()
         self.ended = anyio.Event()
@@ -54,6 +55,12 @@ class Stage:
         if before is not self.floor:
             _log.debug("floor.moved", extra={"floor": self.floor.value, "by": event.value})
             self.channel.send(FloorChanged(self.floor))
+            self.stir()
+
+    def stir(self) -> None:
+        """Wake whoever waits for something to happen."""
+        moved, self.moved = self.moved, anyio.Event()
+        moved.set()
 
     def start(self, task: Callable[[*_Args], Coroutine[Any, Any, None]], *args: *_Args) -> None:
         """Start a task of the session; none is started before it runs or after it ended."""

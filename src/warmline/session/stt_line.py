@@ -28,6 +28,10 @@ _REOPEN_DELAYS_S: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 _STANDS_S: Final = 5.0
 """A line that is dropped sooner, without having understood anything, was not really had."""
 
+_WORDY_S: Final = 1.2
+"""Speech of this length, the silence after it included, has words in it as a rule: a recogniser that
+finds none may be one that does not listen, and some say so only after a second."""
+
 _OFTEN: Final = 3
 """So many lines in a row that were not really had are worth telling."""
 
@@ -194,7 +198,8 @@ class SttLine:
                 self._is_opening = True
                 tasks.start_soon(self._replace)
             elif waiting is not None:
-                due_s = waiting.asked_at_s + self._patience_s(waiting)
+                is_doubted = waiting.is_doubted and not waiting.replays
+                due_s = waiting.asked_at_s + (0.0 if is_doubted else self._patience_s(waiting))
                 if due_s <= self._clock.now_s():
                     due_s = None
                     self._is_opening = True
@@ -216,12 +221,15 @@ class SttLine:
         try:
             while not self._lines:
                 await anyio.sleep(_REOPEN_DELAYS_S[min(self._failures, len(_REOPEN_DELAYS_S) - 1)])
-                line = self._better or await self._open()
-                self._better = None
+                line, self._better = self._better, None
+                problem = None
+                if line is None:
+                    line, problem = await self._open()
                 if line is not None:
                     self._attach(line)
-                else:
+                elif problem is not None:
                     self._failures += 1
+                    self._trouble(problem)
         finally:
             self._is_opening = False
             self._tell()
@@ -238,9 +246,12 @@ class SttLine:
             if spoken.replays >= self._state.settings.replays:
                 self._give_up(spoken)
             else:
-                line = await self._open()
+                line, _ = await self._open()
             if line is not None and self._audio:
                 self._attach(line)
+            elif line is None and spoken.is_doubted and self._audio.get(spoken.number) is not None:
+                self._settle(late, spoken)
+                self._on_transcript(Transcript(spoken.number, "", is_final=True))
             elif line is not None:
                 line.is_over = True
             is_settled = self._audio.get(spoken.number) is None and bool(self._lines)
@@ -249,16 +260,15 @@ class SttLine:
             self._is_opening = False
             self._tell()
 
-    async def _open(self) -> RecogniserLine | None:
+    async def _open(self) -> tuple[RecogniserLine | None, ProviderError | None]:
+        """Return a line, or why there is none."""
         began_s = self._clock.now_s()
         line, failed = await self._legs.open()
         for each in failed:
             self._losses.append(
                 _Loss(each.leg, _kind(each, SetbackKind.UNAVAILABLE), began_s, str(each.problem))
             )
-        if line is None and failed and failed[-1].problem is not None:
-            self._trouble(failed[-1].problem)
-        return line
+        return line, next((each.problem for each in reversed(failed)), None)
 
     def _attach(self, line: RecogniserLine) -> None:
         """Listen to a line as well, and hand it what is being said."""
@@ -283,11 +293,23 @@ class SttLine:
             return
         self._failures = 0
         self._is_in_trouble = False
+        if self._is_doubtful(line, spoken, transcript):
+            spoken.is_doubted = True
+            self._tell()
+            return
         handed = spoken.take(transcript)
         if transcript.is_final:
             self._settle(line, spoken)
         if handed is not None:
             self._on_transcript(handed)
+
+    def _is_doubtful(self, line: RecogniserLine, spoken: SpokenUtterance, transcript: Transcript) -> bool:
+        """Whether another line should be heard first: this one says that a long utterance had no words."""
+        if not transcript.is_final or transcript.text.strip() or spoken.shown:
+            return False
+        if line is not self._lines[-1]:
+            return True
+        return spoken.replays == 0 and spoken.kept_s >= _WORDY_S and not spoken.is_doubted
 
     def _hinted(self, line: RecogniserLine, hint: TurnHint) -> None:
         if self._on_hint is not None and self._lines and line is self._lines[0]:

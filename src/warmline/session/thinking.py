@@ -11,7 +11,7 @@ from typing import Final
 from warmline.errors import ProviderError, ToolError
 from warmline.failover import thinking
 from warmline.failover.legs import Leg
-from warmline.interfaces.channel import Telephone
+from warmline.interfaces.channel import EndReason, Telephone
 from warmline.interfaces.llm import ConversationPreparer, LanguageModel, LlmRequest, Message, Role, ToolCall
 from warmline.interfaces.retriever import Passage, Query
 from warmline.interfaces.tool_context import Capability
@@ -88,7 +88,7 @@ class Thinking:
             if said and not said[-1].isspace():
                 yield " "
             answers = await self._run(reply, calls)
-            if reply.ends_session and (said or reply.text).strip():
+            if reply.end_reason and (said or reply.text).strip():
                 return  # It has said its farewell.
             asked = Message(Role.ASSISTANT, said.strip(), tool_calls=tuple(calls))
             request = replace(request, messages=[*request.messages, asked, *answers])
@@ -131,7 +131,7 @@ class _ReplyContext:
         return _capabilities(self._stage.channel.telephone)
 
     def end_session(self) -> None:
-        self._reply.ends_session = True
+        self._reply.end_reason = EndReason.GOODBYE
 
     async def transfer(self, number: str) -> None:
         await self._telephone().transfer(number)

@@ -38,6 +38,9 @@ _PASSAGE: Final = re.compile(r"<passages>\n(?:\[[^\]]*\] )?(.*?)(?:\n\n|\n</pass
 _SENTENCES: Final = re.compile(r"(?:[^.!?]+[.!?]+\s*){1,2}")
 _CACHE_FROM: Final = 1024
 _CACHE_STEP: Final = 128
+_GO_ON: Final = re.compile(r"\bgo on from\b", re.IGNORECASE)
+"""A request for the rest of an answer, behind its beginning."""
+
 _CLOCK: Final = SystemClock()
 
 
@@ -67,6 +70,9 @@ class Asked:
     choice: str = "auto"
     """`auto`; `none`, for no calls; `required`, for at least one; or the name of the tool to call."""
 
+    begun: str = ""
+    """The answer as far as it is there already, where the rest of it is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -84,14 +90,17 @@ class Answer:
 
 def asked_by(said: Iterable[tuple[str, str]], tools: Iterable[str] = (), choice: str = "auto") -> Asked:
     """Return what is asked by a conversation of pairs of a role and a text; a tool's answer is a `tool`'s."""
-    question = ""
+    question = begun = before = ""
     results: list[str] = []
     for role, text in said:
-        if role == "user":
-            question, results = text, []
+        if role == "user" and before and _GO_ON.search(text):
+            begun = before
+        elif role == "user":
+            question, begun, results = text, "", []
         elif role == "tool":
             results.append(text)
-    return Asked(question, tuple(results), tuple(tools), choice)
+        before = text if role == "assistant" else ""
+    return Asked(question, tuple(results), tuple(tools), choice, begun)
 
 
 def answer_to(script: Script, asked: Asked) -> Answer:
@@ -100,7 +109,8 @@ def answer_to(script: Script, asked: Asked) -> Answer:
     if not asked.results and asked.choice != "none" and (calls := _calls(script, asked, question)):
         said = " ".join(call.say for call in calls if call.say)
         return Answer(said, tuple((call.name, _written(call.arguments)) for call in calls))
-    return Answer(_words(script, asked, question))
+    words = _words(script, asked, question)
+    return Answer(words.removeprefix(asked.begun.strip()).lstrip() if asked.begun else words)
 
 
 def _calls(script: Script, asked: Asked, question: str) -> list[ScriptedCall]:

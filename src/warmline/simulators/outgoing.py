@@ -194,6 +194,12 @@ class SocketOutgoing(Outgoing):
         except ConnectionError:
             raise Gone from None
 
+    async def say_goodbye(self) -> None:
+        """Send a close frame without a code, and hang up: aiohttp would send another one with a code."""
+        await self._socket.send_frame(b"", web.WSMsgType.CLOSE)
+        if isinstance(self._transport, asyncio.Transport):
+            self._transport.close()
+
     async def fail(self) -> None:
         """Send the error as a message, and close."""
         await self._socket.send_str(self._error)

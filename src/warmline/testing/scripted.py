@@ -46,9 +46,9 @@ _SLICE_BYTES: Final = 1024
 class ScriptedFault:
     """What goes wrong at a far end, and with which of its requests."""
 
-    kind: Literal["mute", "stall", "cut", "unavailable", "refuse"]
+    kind: Literal["mute", "stall", "cut", "unavailable", "refuse", "deaf"]
     """`mute`: nothing comes at all; `stall`: nothing more comes; `cut`: it breaks off; `unavailable` and
-    `refuse`: it says so instead of anything."""
+    `refuse`: it says so instead of anything; `deaf`, of a recogniser: it finds no word in anything."""
 
     after: int = 0
     """Pieces that come before a `stall` or a `cut`: words of a model or a recogniser, chunks of a voice."""
@@ -286,8 +286,13 @@ class ScriptedRecogniserStream:
     def finish_utterance(self) -> None:
         """Answer when the script says."""
         spoken, self._current = self._current, None
-        if spoken is None or self._is_broken or self._is_silent(len(spoken.text.split()) + 1):
+        is_deaf = self._fault is not None and self._fault.kind == "deaf"
+        if spoken is None or self._is_broken:
             return
+        if not is_deaf and self._is_silent(len(spoken.text.split()) + 1):
+            return
+        if is_deaf:
+            spoken = replace(spoken, text="", alternatives=())
         if spoken.final_after_s == math.inf:
             return
         final = Transcript(self._number, spoken.text, is_final=True, alternatives=spoken.alternatives)
@@ -330,9 +335,9 @@ class ScriptedRecogniserStream:
 
     def _is_silent(self, words: int) -> bool:
         """Whether the fault keeps it from telling of so many words."""
-        if self._fault is None or self._fault.kind not in ("mute", "stall"):
+        if self._fault is None or self._fault.kind not in ("mute", "stall", "deaf"):
             return False
-        return self._fault.kind == "mute" or words > self._fault.after
+        return self._fault.kind != "stall" or words > self._fault.after
 
 
 @dataclass

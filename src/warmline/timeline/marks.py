@@ -28,7 +28,7 @@ class Mark(enum.Enum):
     """A typed turn arrived."""
 
     REPLY_REQUESTED = "reply_requested"
-    """The client asked for a reply."""
+    """The client asked for a reply, or the agent began one of its own accord."""
 
     DRAFT_BEGUN = "draft_begun"
     """The reply was begun on the guess that the turn is over."""

@@ -327,6 +327,15 @@ def test_failures_are_notices_and_expiry_is_the_protocols_own_error(client):
     assert (expired["type"], expired["error"]["code"]) == ("error", "session_expired")
 
 
+@pytest.mark.parametrize("reason", EndReason)
+def test_every_reason_has_a_close_code(client, reason):
+    """What the operator's settings or the person brought about is a normal end."""
+    client.channel.close(reason)
+    code, told = client.socket.closed
+    assert told == reason.value
+    assert (code == 1000) is (reason not in (EndReason.SHUTDOWN, EndReason.FAILED))
+
+
 def test_close_says_why_once_and_nothing_is_sent_after_it(client):
     """The last event is the reason."""
     client.channel.close(EndReason.SHUTDOWN)

@@ -37,6 +37,7 @@ __all__ = ["BrowserChannel", "MediaSocket"]
 _CLOSE_CODES: Final = {
     EndReason.GOODBYE: 1000,
     EndReason.HUNG_UP: 1000,
+    EndReason.IDLE: 1000,
     EndReason.EXPIRED: 1000,
     EndReason.SHUTDOWN: 1012,
     EndReason.FAILED: 1011,

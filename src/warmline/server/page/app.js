@@ -6,7 +6,7 @@ import { expose } from "./hooks.js";
 import { Notices } from "./notices.js";
 import { Orb } from "./orb.js";
 import { Session } from "./session.js";
-import { STAGES } from "./stages.js";
+import { EARLY, STAGES } from "./stages.js";
 import { micLabel, statusWords } from "./states.js";
 import { Transcript } from "./transcript.js";
 import { NOT_SERVED } from "./troubles.js";
@@ -69,7 +69,7 @@ function describe({ documents, recogniser_note }) {
     `Answers come from “${documents.name}”. Talk as you would on the phone; you can interrupt at any time.`;
   note.hidden = !recogniser_note;
   find("note-text", HTMLElement).textContent = recogniser_note;
-  for (const { label, meaning } of Object.values(STAGES)) {
+  for (const { label, meaning } of [EARLY, ...Object.values(STAGES)]) {
     find("glossary-list", HTMLElement).append(element("dt", {}, label), element("dd", {}, meaning));
   }
 }

@@ -12,6 +12,14 @@
  */
 
 /**
+ * @typedef {object} Resume
+ * @property {string} responseId
+ * @property {number} fromMs where in the reply's sound it goes on
+ * @property {number | null} untilMs the length of that sound, if it was known
+ * @property {number} receivedAtMs when the page was told
+ */
+
+/**
  * @typedef {object} Stats
  * @property {number} micFrames captured
  * @property {number} micFramesSent
@@ -27,6 +35,7 @@
  * @property {number | null} stoppedAt when a reply was last told to stop
  * @property {number | null} lastPlayoutStartedAt when a reply's first sample was last heard
  * @property {Stop[]} stops
+ * @property {Resume[]} resumes
  * @property {Record<string, number>} received events from the server, counted by type
  */
 
@@ -47,6 +56,7 @@ export function newStats() {
     stoppedAt: null,
     lastPlayoutStartedAt: null,
     stops: [],
+    resumes: [],
     received: {},
   };
 }

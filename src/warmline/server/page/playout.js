@@ -63,6 +63,7 @@ export class Playout {
   /** A reply that was stopped goes on. @param {string} id @param {string} itemId @param {number} fromMs @param {number | null} untilMs */
   resume(id, itemId, fromMs, untilMs) {
     const reply = this.#reply(id, itemId);
+    this.#stats.resumes.push({ responseId: id, fromMs, untilMs, receivedAtMs: performance.now() });
     Object.assign(reply, { stopped: false, complete: false, part: reply.part + 1, fromMs, untilMs, samples: 0, received: 0 });
     if (untilMs !== null && fromMs >= untilMs) this.#end(id, reply);
   }

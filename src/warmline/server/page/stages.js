@@ -5,6 +5,10 @@
 /** @typedef {{name: string, start_us: number, end_us: number}} Span */
 /** @typedef {{dns_s: number, tcp_s: number, tls_s: number, upgrade_s: number}} OpenCost */
 /** @typedef {{endpoint: string, line_id: string, reused: boolean, age_s: number, waited_s: number, cost: OpenCost}} LineUse */
+/** @typedef {{at_us: number, kind: string, text: string}} Note from the turn's origin */
+/** @typedef {{prompt_tokens: number, tokens: number, characters: number}} Waste */
+/** @typedef {{trigger: string, outcome: string, begun_us: number, ended_us: number, waste: Waste}} Draft from the turn's origin */
+/** @typedef {{role: string, leg: string, kind: string, remedy: string, taken_by: string, lost_s: number, detail: string}} Setback */
 /**
  * @typedef {object} TurnReport
  * @property {number} number
@@ -19,6 +23,11 @@
  * @property {LineUse[]} lines the connections it was given
  * @property {Span[]} spans
  * @property {Record<string, number>} marks_us
+ * @property {Note[]} notes what was decided, oldest first
+ * @property {Draft[]} drafts answers that were begun before the turn was over, oldest first
+ * @property {Setback[]} setbacks what went wrong with providers, oldest first
+ * @property {number} underruns how often the sound ran out
+ * @property {number} underrun_us
  */
 /** @typedef {{name: string, duration_us: number, shown_ms: number}} Figure */
 
@@ -39,6 +48,13 @@ export const STAGES = {
   send: { label: "Sending the sound", meaning: "The sound leaves the server." },
   delivery: { label: "Reaching your loudspeaker", meaning: "The sound travels to your browser and out of your loudspeaker." },
   other: { label: "Everything else", meaning: "Stages that took less than a thousandth of a second each, together." },
+};
+
+export const EARLY = {
+  label: "Answer begun early",
+  meaning:
+    "While you might still go on, an answer is begun on a guess, up to its first sound, which is held until your turn is over. " +
+    "A striped one was dropped, since you went on or your words turned out to be others. Called a draft.",
 };
 
 /** @type {Record<string, {label: string, stage: string}>} what a span is called and whose colour it has */
@@ -94,7 +110,8 @@ function sum(contributions) {
 
 /**
  * The part of a turn's time that its chart shows: the wait and a little on either side, however
- * long the person spoke before it and the reply lasted after it.
+ * long the person spoke before it and the reply lasted after it. An answer that was begun earlier
+ * widens it, up to the wait's own length.
  *
  * @param {TurnReport} turn
  * @returns {{from_us: number, to_us: number}}
@@ -103,8 +120,10 @@ export function chartWindow(turn) {
   const wait_us = turn.response_us ?? Math.max(0, ...turn.spans.map((span) => span.end_us));
   const shown_us = Math.max(wait_us, NARROWEST_US);
   const margin_us = shown_us * 0.18;
+  const begun = turn.drafts.map((draft) => -draft.begun_us).filter((us) => us > 0 && us <= shown_us);
+  const before_us = Math.max(margin_us, ...begun.map((us) => us + shown_us * 0.06));
   const spoke = turn.spans.some((span) => span.start_us < 0);
-  return { from_us: spoke ? -margin_us : 0, to_us: shown_us + margin_us };
+  return { from_us: spoke ? -before_us : 0, to_us: shown_us + margin_us };
 }
 
 /** @param {number} us */

@@ -159,10 +159,8 @@ class Reply {
 
   /** @param {TurnReport} report */
   report(report) {
-    const open = this.#figures?.open ?? true;
     const made = waterfall(report, this.#explain);
-    made.open = open;
-    if (this.#figures) this.#figures.replaceWith(made);
+    if (this.#figures) replaceFolds(this.#figures, made);
     else this.turn.append(made);
     this.#figures = made;
     if (report.status === "interrupted" || report.status === "cancelled") this.#dimUnheard(report);
@@ -190,6 +188,24 @@ function userTurn(text, attributes) {
     element("h2", { class: "hidden" }, "You"),
     element("p", attributes, text),
   );
+}
+
+/**
+ * Put new figures in the place of old ones, with the same folds open and the same one focused.
+ *
+ * @param {HTMLDetailsElement} old
+ * @param {HTMLDetailsElement} made
+ */
+function replaceFolds(old, made) {
+  let focused = null;
+  for (const fold of [old, ...old.querySelectorAll("details")]) {
+    const same = fold === old ? made : made.querySelector(`details.${fold.className}`);
+    if (!(same instanceof HTMLDetailsElement)) continue;
+    same.open = fold.open;
+    if (fold.firstElementChild === document.activeElement) focused = same.querySelector("summary");
+  }
+  old.replaceWith(made);
+  focused?.focus({ preventScroll: true });
 }
 
 /**

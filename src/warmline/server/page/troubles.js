@@ -139,6 +139,18 @@ export function whyClosed({ code, opened, reason, error, serverThere }) {
       },
     };
   }
+  if (reason === "idle") {
+    return {
+      link: "ended",
+      trouble: {
+        key: "link",
+        tone: "info",
+        title: "Nobody was there",
+        text: "Nothing was heard or typed for a while, so the conversation was ended. You can start another right away.",
+        button: START_AGAIN,
+      },
+    };
+  }
   if (reason === "goodbye" || reason === "hung_up") return { link: "ended", trouble: null };
   if (reason === "shutdown") {
     return failed("The server is stopping", "The conversation ended because warmline is being shut down. Reconnect once it is back.", RECONNECT);

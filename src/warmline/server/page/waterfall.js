@@ -1,14 +1,12 @@
 // @ts-check
-/** A turn's figures: how long the person waited, for what, and a chart of it. */
+/** A turn's figures: how long the person waited, for what, what went wrong, and behind folds the rest. */
 
+import { chart } from "./chart.js";
 import { element } from "./dom.js";
-import { ENDINGS, SPANS, STAGES, chartWindow, figures, milliseconds } from "./stages.js";
+import { ENDINGS, STAGES, figures, milliseconds } from "./stages.js";
+import { decisions, troubles } from "./why.js";
 
 /** @typedef {import("./stages.js").TurnReport} TurnReport */
-
-/** Percent of the chart's width below which two labels would touch. */
-const LABEL_ROOM = 28;
-const WIDE = matchMedia("(min-width: 56rem)");
 
 /**
  * The figures as an element that can be folded to its first line.
@@ -31,7 +29,9 @@ export function waterfall(turn, explain) {
     summary.append(bar(stages));
     body.append(legend(stages));
   }
-  if (turn.spans.length) body.append(timeline(turn));
+  body.append(troubles(turn) ?? "");
+  if (turn.spans.length) body.append(chart(turn));
+  body.append(decisions(turn) ?? "");
   if (turn.lines.length) body.append(connections(turn));
   const meanings = element("button", { type: "button", class: "link" }, "What do these mean?");
   meanings.onclick = explain;
@@ -138,51 +138,4 @@ function connections(turn) {
     );
   }
   return list;
-}
-
-/** Each stage's own time, beside one another: they overlap, which is the point. @param {TurnReport} turn */
-function timeline(turn) {
-  const { from_us, to_us } = chartWindow(turn);
-  /** @param {number} us */
-  const place = (us) => Math.min(100, Math.max(0, ((us - from_us) / (to_us - from_us)) * 100));
-  const rows = element("ol", { class: "rows" });
-  for (const span of [...turn.spans].sort((a, b) => a.start_us - b.start_us)) {
-    const { label, stage } = SPANS[span.name] ?? { label: span.name, stage: "other" };
-    const left = place(span.start_us);
-    const block = element("span", { class: `block stage-${stage}` });
-    block.style.left = `${left}%`;
-    block.style.width = `${place(span.end_us) - left}%`;
-    if (span.start_us < from_us) block.classList.add("from-before");
-    if (span.end_us > to_us) block.classList.add("goes-on");
-    const lasted = milliseconds(span.end_us - span.start_us);
-    rows.append(
-      element(
-        "li",
-        { class: "row", "data-span": span.name, title: `${label}: ${lasted}` },
-        element("span", { class: "row-name" }, label),
-        element("span", { class: "track" }, block),
-        element("span", { class: "row-ms" }, lasted),
-      ),
-    );
-  }
-  const marks = element("div", { class: "marks", "aria-hidden": "true" });
-  const origin = "text_received" in turn.marks_us ? "sent" : "you stopped";
-  const sound = turn.response_us === null ? 100 : place(turn.response_us);
-  marks.append(mark(place(0), sound - place(0) < LABEL_ROOM ? "" : origin, "origin"));
-  if (turn.response_us !== null) marks.append(mark(sound, "first sound", "sound"));
-  const fold = element(
-    "details",
-    { class: "timeline", "data-testid": "timeline" },
-    element("summary", {}, "What ran when"),
-    element("div", { class: "chart" }, element("div", { class: "marks-area" }, marks), rows),
-  );
-  if (WIDE.matches) fold.setAttribute("open", "");
-  return fold;
-}
-
-/** @param {number} at percent @param {string} words @param {string} kind */
-function mark(at, words, kind) {
-  const made = element("span", { class: `mark-line ${kind}` }, element("span", {}, words));
-  made.style.left = `${at}%`;
-  return made;
 }

@@ -14,11 +14,16 @@ from warmline.core.line_use import OnLine
 from warmline.errors import ConfigError, ProviderError
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.lines import Lines
+from warmline.pool.retrying import RetryPolicy
 from warmline.server.settings import Secret, Settings
 
-__all__ = ["Check", "Opened", "Service", "each_of", "host_of", "key_of", "lines_of", "socket_url"]
+__all__ = ["LIVE", "Check", "Opened", "Service", "each_of", "host_of", "key_of", "lines_of", "socket_url"]
 
 _log = logging.getLogger(__name__)
+
+LIVE: Final = RetryPolicy(retries=1, backoff_s=0.0, statuses=frozenset())
+"""For what somebody on a call waits for: a connection that broke is replaced at once; whether to ask
+again, and whom, is for `failover` to decide."""
 
 _CHECK_S: Final = 6.0
 """How long the start waits to learn whether a key is accepted."""

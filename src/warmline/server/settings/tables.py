@@ -22,6 +22,7 @@ from warmline.server.settings.provider_tables import (
 )
 from warmline.server.settings.secret import Secret
 from warmline.server.settings.turn_tables import DraftsTable, TurnsTable
+from warmline.turns.idling import IdlePolicy
 
 __all__ = [
     "NOT_ABOVE",
@@ -94,6 +95,18 @@ class LimitsTable:
     )
     session_s: float = setting(
         3_600.0, "Longest session, after which it is ended.", unit="s", at_least=10, at_most=86_400
+    )
+    farewell: str = setting(
+        "I'm afraid our time is up. Goodbye.",
+        "Spoken before that, as soon as nobody has the floor; then the session ends. Empty: nothing is.",
+        at_most=2_000,
+    )
+    farewell_s: float = setting(
+        15.0,
+        "How long before the end it is spoken; at most a quarter of `limits.session_s`.",
+        unit="s",
+        at_least=1,
+        at_most=600,
     )
     message_bytes: int = setting(
         1_048_576,
@@ -176,6 +189,41 @@ class AgentTable:
     instructions: str = setting("", "What the agent is told to be and do.", at_most=100_000)
     greeting: str = setting("", "Spoken first when set.", at_most=2_000)
     farewell: str = setting("Goodbye.", "Spoken when the user says goodbye.", at_most=2_000)
+    context_tokens: int = setting(
+        8_000,
+        "The most that a prompt holds of what was said, found and done, reckoned at four characters a token; "
+        "the instructions come on top. Beyond it, passages of older turns leave the prompt, then the oldest "
+        "turns, at once down to 60 %: seldom and in large steps, for the provider's cache. Answers begin "
+        "later with larger prompts.",
+        unit="tokens",
+        at_least=1_000,
+        at_most=1_000_000,
+    )
+    summarise: bool = setting(
+        True,
+        "Whether the language model writes notes on what leaves the prompt, beside the conversation and from "
+        "80 % on; else it is forgotten. The offline answerer, which only quotes, never does.",
+    )
+    idle_s: float = setting(
+        0.0,
+        "How long nobody says anything before the agent asks whether the person is there; 0 for never. "
+        "Thinking, reading and having left sound alike, so this is for telephones more than for pages: "
+        "10 to 15 there.",
+        unit="s",
+        at_least=0,
+        at_most=3_600,
+    )
+    idle_prompts: int = setting(
+        2, "Most times in a row that it asks.", unit="prompts", at_least=0, at_most=100
+    )
+    idle_texts: tuple[str, ...] = setting(
+        IdlePolicy().texts, "What it asks, in this order; then the last one again."
+    )
+    idle_farewell: str = setting(
+        IdlePolicy().farewell,
+        "Spoken when that did not help either; then the session ends. Empty: it goes on.",
+        at_most=2_000,
+    )
     use_persistent_tts: bool = setting(
         True, "One socket to who speaks for the whole call; else one for each reply, opened ahead."
     )

@@ -271,7 +271,7 @@ class FluxStream:
         async for item in self._to_send:
             if item is None:
                 # Flux says goodbye with a close frame that has no code (1005).
-                await self._socket.send_frame(b"", WSMsgType.CLOSE)
+                await self._outgoing.say_goodbye()
                 raise Gone
             message, delay_ms = item
             await anyio.sleep(delay_ms / 1000)
