@@ -46,6 +46,9 @@ _QUIET_S: Final = 150.0
 """Longer than anything that may still be going on: a reply of 40 words in its retries, and a report of
 playout that never comes."""
 
+_SURELY_SILENT_S: Final = 0.5
+"""The session has noticed by then."""
+
 _WORDS_S: Final = 0.3
 
 
@@ -347,13 +350,28 @@ class _Conversation:
         await self._send(True, duration_s)
 
     async def _send(self, is_sound: bool, duration_s: float) -> None:
+        """Speak or be silent, frame by frame, where each may matter; further silence comes in one piece."""
         size = int(self.frame_s * 16000) * 2
         frame = (_SOUND if is_sound else b"\0") * size
-        for _ in range(max(round(duration_s / self.frame_s), 1)):
+        frames = max(round(duration_s / self.frame_s), 1)
+        for sent in range(frames):
+            if not is_sound and sent * self.frame_s > _SURELY_SILENT_S and self._nobody_listens():
+                left = frames - sent
+                await anyio.sleep(self.frame_s * left)
+                self._call("", lambda left=left: self.session.receive_audio(frame * left))
+                return
             await anyio.sleep(self.frame_s)
             if self.line.ended is not None:
                 return
             self._call("", lambda: self.session.receive_audio(frame))
+
+    def _nobody_listens(self) -> bool:
+        """Whether silence changes nothing: no turn of the user's is in progress."""
+        return (
+            self.turns.detects_turns
+            and not self.line.spoken
+            and self.session.floor in (Floor.OPEN, Floor.THINKING, Floor.AGENT)
+        )
 
     def _call(self, name: str, call: Callable[[], Any]) -> Any:
         if self.line.ended is not None:
@@ -427,9 +445,9 @@ class _Conversation:
             item = context.find(turn.item_id)
             if turn.text and (item is None or item.message.text != turn.text):
                 line.problem(f"{turn} is not in the context")
-        said = Counter(m.text for m in context.messages if m.role is Role.ASSISTANT and m.text)
-        items = (context.find(item_id) for item_id in {reply.item_id for reply in line.replies.values()})
-        if said != Counter(item.message.text for item in items if item is not None and item.message.text):
+        said = [m.text for m in context.messages if m.role is Role.ASSISTANT and m.text]
+        items = [context.find(reply.item_id) for reply in line.replies.values()]
+        if Counter(said) != Counter(i.message.text for i in items if i is not None and i.message.text):
             line.problem(f"the context holds what no reply said: {said}")
 
     def _check_reply(self, reply: Reply) -> None:
