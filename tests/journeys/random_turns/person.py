@@ -55,6 +55,7 @@ class Person:
             (0.4, self._clear),
             (0.4, self._commit),
             (0.5, self._configure),
+            (1.0, self._break_off),
             (2.0, self._wait),
             (1.5, self.settles),
             (0.15, self._say_goodbye),
@@ -83,6 +84,18 @@ class Person:
     async def _acknowledge(self) -> None:
         await self._say(self.rng.choice(("mhm", "okay", "right, I see", "yes", "I", "okay but", "uh huh")))
         await self._pause()
+
+    async def _break_off(self) -> None:
+        """Press a button in the middle of a word."""
+        await self._say(self._question(), self.rng.uniform(0.1, 1.0))
+        await self.rng.choice((
+            self._type,
+            self._cancel,
+            self._request,
+            self._clear,
+            self._commit,
+            self._configure,
+        ))()
 
     async def _say_goodbye(self) -> None:
         await self._say("goodbye")
@@ -136,6 +149,7 @@ class Person:
         rng = self.rng
         self.turns = replace(
             self.turns,
+            detects_turns=rng.random() < 0.85,
             replies_by_itself=rng.random() < 0.8,
             can_be_interrupted=rng.random() < 0.8,
             silence_ms=rng.choice((300, 500, 800)),
