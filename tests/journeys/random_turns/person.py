@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import traceback
 from collections.abc import Callable
@@ -22,6 +23,9 @@ _SOUND: Final = b"\x10"
 _QUIET_S: Final = 150.0
 """Longer than anything that may still be going on: a reply of 40 words in its retries, and a report of
 playout that never comes."""
+
+_TASKS_AT_REST: Final = 4
+"""The test's own, what runs the session, and the session's two: its ears and its longest time."""
 
 _SURELY_SILENT_S: Final = 0.5
 """The session has noticed by then."""
@@ -160,7 +164,7 @@ class Person:
     async def settles(self) -> None:
         """Let everything come to its end."""
         await self._send(False, 4.0)
-        if not self.turns.detects_turns:
+        if not self.turns.detects_turns or self.line.spoken:
             await self._commit()
         await anyio.sleep(_QUIET_S)
         if self.line.ended is not None:
@@ -171,6 +175,8 @@ class Person:
             self.line.problem("a reply is not over")
         if self.turns.detects_turns and self.line.spoken:
             self.line.problem(f"speech came to nothing: {self.line.spoken}")
+        if (tasks := len(asyncio.all_tasks())) > _TASKS_AT_REST:
+            self.line.problem(f"{tasks} tasks at rest: {asyncio.all_tasks()}")
         self.line.counts["settled"] += 1
 
     def _question(self) -> str:

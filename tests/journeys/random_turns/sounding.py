@@ -80,16 +80,20 @@ class Reply:
         """The words of that sound."""
         return [chunk.word for chunk, _ in self.sound if chunk.third == 0]
 
-    def words_by(self, played_s: float) -> int:
-        """Return how many words were heard when so much was played."""
+    def words_by(self, played_s: float, *, at_most: bool = False) -> int:
+        """Return how many words were heard when so much was played.
+
+        The last word may be a short one: then half of what was sent of it is enough, `at_most`.
+        """
         starts_s = self.word_starts_s
         if played_s >= self.sent_s - 1e-6 and self.samples:
             return len(starts_s)  # Nothing more was sent: the last word was cut short by the session.
         heard = 0
         for index, start_s in enumerate(starts_s):
             needed_s = _BEGUN_S
-            if index + 1 < len(starts_s):
-                needed_s = min(needed_s, (starts_s[index + 1] - start_s) / 2)
+            if index + 1 < len(starts_s) or at_most:
+                ends_s = starts_s[index + 1] if index + 1 < len(starts_s) else self.sent_s
+                needed_s = min(needed_s, (ends_s - start_s) / 2)
             if played_s < start_s + needed_s - 1e-9 or played_s <= 0:
                 break
             heard += 1

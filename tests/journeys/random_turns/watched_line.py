@@ -110,7 +110,7 @@ class WatchedLine:
                     self.problem(f"the floor moved from {self.floor} to {floor}")
                 self.floor = floor
             case SpeechStarted(item_id=item_id):
-                self.spoken[item_id] = ""
+                self.spoken.setdefault(item_id, "")
             case SpeechStopped():
                 self.counts["pauses"] += 1
             case PartialTranscript(item_id=item_id, text=text):
@@ -205,7 +205,7 @@ class WatchedLine:
         at_s = reply.position_s(now_s)
         return Heard(
             reply.words_by(at_s - self.report_s - _SLACK_S),
-            reply.words_by(at_s + _SLACK_S),
+            reply.words_by(at_s + _SLACK_S, at_most=True),
         )
 
     def _end_turn(self, turn: UserTurn) -> None:
@@ -358,7 +358,7 @@ class WatchedLine:
         if self.conversation.playout_truncated(reply.item_id, played_ms):
             self.counts["truncated"] += 1
             least = reply.words_by(played_ms / 1000 - 0.001)
-            reply.heard = Heard(least, reply.words_by(played_ms / 1000 + 0.001))
+            reply.heard = Heard(least, reply.words_by(played_ms / 1000 + 0.001, at_most=True))
 
     def _cancel_timers(self) -> None:
         for timer in self._timers.values():
