@@ -124,6 +124,11 @@ class Person:
         typed = self.line.turns[-1].text if self.line.turns else ""
         if self.line.ended is None and typed != f"{words} {text}".strip():
             self.line.problem(f"typed {text!r} while {words!r} was said, and the turn is {typed!r}")
+        if self.rng.random() < 0.2:
+            for _ in range(self.rng.randrange(60)):  # At any step of what the session does at once.
+                await anyio.lowlevel.checkpoint()
+            self.line.was_asked = False
+            await self._type()
         await anyio.sleep(self.rng.choice((0.0, 0.2, 3.0)))
 
     async def _cancel(self) -> None:

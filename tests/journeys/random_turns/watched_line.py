@@ -120,6 +120,8 @@ class WatchedLine:
             case ReplyStarted():
                 self._begin(event)
             case ReplyText(reply_id=reply_id, delta=delta):
+                if self.replies[reply_id].done is not None:
+                    self.problem("words of a reply that was done")
                 self.replies[reply_id].text += delta
             case ReplyResumed():
                 self._resume(event)
