@@ -136,12 +136,11 @@ class Person:
         await self._wait()
 
     async def _request(self) -> None:
-        floor = self.session.floor
         self.line.is_requesting = True
         is_begun = self.calls("requests", self.session.request_reply)
         self.line.is_requesting = False
-        if is_begun and floor in (Floor.USER, Floor.ENDPOINTING) and self.session.floor is floor:
-            self.line.was_asked = True
+        if is_begun and self.session.floor in (Floor.USER, Floor.ENDPOINTING):
+            self.line.was_asked = True  # For the turn in progress.
         await self._wait()
 
     async def _clear(self) -> None:
