@@ -1,11 +1,13 @@
 """The user takes the floor: what stops, when, and what the context keeps."""
 
+import anyio
 import pytest
 
 from tests.journeys.conversation import Stagehands, conversation
 from warmline.interfaces.channel import (
     FloorChanged,
     ReplyDone,
+    ReplyStarted,
     ReplyStatus,
     SpeechStarted,
     TurnMeasured,
@@ -191,3 +193,17 @@ async def test_an_interruption_is_one_however_far_the_model_is_ahead_of_the_voic
     first, second = talk.line.turns()
     assert (first.status, second.status) == (TurnStatus.INTERRUPTED, TurnStatus.COMPLETED)
     assert hands.model.cancelled == 1
+
+
+@pytest.mark.parametrize("steps", range(60))
+async def test_nothing_of_a_reply_sounds_after_it_was_stopped_whatever_was_just_being_made(steps):
+    """Its tasks may be about to go on when they are cancelled, with more sound in their hands."""
+    async with conversation(Stagehands(), replies=[LONG, "Yes."]) as talk:
+        talk.session.receive_text("when do you open")
+        for _ in range(steps):
+            await anyio.lowlevel.checkpoint()
+        talk.session.receive_text("stop it")
+        [stopped, _] = talk.line.of_type(ReplyStarted)
+        played_bytes = talk.line.played_bytes.get(stopped.reply_id)
+        await talk.caller.is_silent(1.0)
+        assert talk.line.played_bytes.get(stopped.reply_id) == played_bytes

@@ -253,3 +253,21 @@ async def test_a_short_word_counts_as_heard_although_the_next_was_dropped_at_the
         assert talk.said()[1] == ("agent", "We open at nine")
         assert talk.session.playout_truncated(started.item_id, 340)
         assert talk.said()[1] == ("agent", "We open at")
+
+
+async def test_a_reply_that_is_paused_when_all_that_was_sent_was_heard_goes_on_behind_it():
+    """The far end tells when it is heard again: that is not the reply's first sample."""
+    model = ScriptedModel(["One two. Three four five six seven eight."], word_s=0.45)
+    async with conversation(Stagehands(model=model), "count", "", "thank you very much") as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(3.3)
+        await talk.caller.speaks(0.3)
+        assert talk.said()[1:] == [("agent", "One two.")]
+        await talk.caller.is_silent(0.5)
+        [resumed] = talk.line.of_type(ReplyResumed)
+        assert resumed.from_ms == 600
+        talk.session.playout_started(resumed.reply_id)
+        await talk.caller.speaks(1.0)
+        [turn] = talk.line.turns()
+    assert turn.status is TurnStatus.INTERRUPTED
+    assert turn.heard_text == "One two."

@@ -457,3 +457,15 @@ async def test_a_cough_without_a_word_is_believed():
         await talk.caller.is_silent(3)
     assert talk.line.turns() == []
     assert hands.recogniser.opened == 1
+
+
+async def test_words_that_were_not_committed_go_on_when_the_session_ends_turns_again():
+    """The client had begun to end them itself, and gave that up."""
+    by_hand = SessionSettings(turns=TurnSettings(detects_turns=False))
+    async with conversation(Stagehands(settings=by_hand), "when do you open on Mondays") as talk:
+        await talk.caller.speaks(1.0)
+        talk.session.configure(TurnSettings(), "")
+        await talk.caller.is_silent(1.0)
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(3.0)
+    assert talk.said() == [("user", "when do you open on Mondays"), ("agent", "It is open.")]

@@ -182,7 +182,11 @@ class Listening:
             case Floor.THINKING | Floor.AGENT if not self._stage.turns.can_be_interrupted:
                 pass
             case Floor.OPEN | Floor.THINKING | Floor.AGENT:
-                spoken = self._begin_turn(at_s)
+                spoken = self.spoken
+                if spoken is None:
+                    spoken = self._begin_turn(at_s)
+                else:  # Begun before the client gave up ending turns itself: it goes on.
+                    spoken.begin_speech(audio_ms)
                 self._stage.channel.send(SpeechStarted(spoken.item_id, audio_ms))
                 self._take_floor()
                 self._interruptions.weigh(spoken, self._hearing)

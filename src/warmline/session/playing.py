@@ -151,6 +151,8 @@ class Playing:
                 self._pieces.appendleft(again)
                 self._pending_s += self._format.duration_s(len(again))
             self.playout.rewind(max(to_s, began_s), self._clock.now_s())
+        if self.playout.sent_s <= to_s:  # Also where there was nothing to drop.
+            self.playout.rewind(to_s, self._clock.now_s())
 
     async def until_wanted(self) -> None:
         """Wait while enough is made ahead."""

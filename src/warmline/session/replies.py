@@ -327,6 +327,7 @@ class Replies:
         self.current = None
         self._past.append(reply)
         reply.status = status
+        reply.playing.shut()  # Cancelled tasks may go on once more, with sound in their hands.
         if Mark.AUDIO_SENT in reply.timeline:
             reply.timeline.record(Mark.PLAYOUT_DONE, self._stage.clock.now_s())
         self._stage.context.heard(reply.item_id, heard)

@@ -6,9 +6,8 @@ import asyncio
 import random
 import traceback
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 import anyio
 
@@ -23,7 +22,9 @@ from tests.journeys.random_turns.far_ends import (
     RandomRetriever,
     recognisers,
 )
-from tests.journeys.random_turns.watched_line import APOLOGY, Reply, WatchedLine
+from tests.journeys.random_turns.person import Person
+from tests.journeys.random_turns.sounding import Reply
+from tests.journeys.random_turns.watched_line import APOLOGY, WatchedLine
 from warmline.failover.legs import FailoverState, Leg
 from warmline.failover.settings import FailoverSettings, HedgeSettings
 from warmline.interfaces.channel import TurnSettings
@@ -31,7 +32,6 @@ from warmline.interfaces.llm import Role
 from warmline.interfaces.tool_context import ToolContext
 from warmline.session.session import Session
 from warmline.session.settings import Endpointing, Providers, SessionSettings
-from warmline.testing.scripted import Utterance
 from warmline.testing.virtual_time import LoopClock, VirtualTimeLoop
 from warmline.tools.definition import tool
 from warmline.tools.toolbox import Toolbox
@@ -40,13 +40,6 @@ from warmline.turns.fit import same_words
 from warmline.turns.floor import Floor
 
 __all__ = ["Outcome", "run"]
-
-_SOUND: Final = b"\x10"
-_QUIET_S: Final = 150.0
-"""Longer than anything that may still be going on: a reply of 40 words in its retries, and a report of
-playout that never comes."""
-
-_WORDS_S: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +79,17 @@ class _Conversation:
         self.line = WatchedLine(
             random.Random(f"{seed} line"), self.chunks, says_text_alone=rng.random() < 0.06
         )
+        self.turns = TurnSettings(
+            detects_turns=rng.random() < 0.9,
+            replies_by_itself=rng.random() < 0.85,
+            can_be_interrupted=rng.random() < 0.85,
+            silence_ms=rng.choice((300, 500, 500, 800)),
+        )
+        self.person = Person(random.Random(f"{seed} person"), self.line, self.turns)
         self.requests: list[Asked] = []
-        self.listeners = recognisers(random.Random(f"{seed} recogniser"), self.faults, self._begins_to_say)
+        self.listeners = recognisers(
+            random.Random(f"{seed} recogniser"), self.faults, self.person.begins_to_say
+        )
         self.retriever = RandomRetriever(random.Random(f"{seed} retriever"), self.faults)
         self.tools = self._tools() if rng.random() < 0.4 else Toolbox()
         names = [each.name for each in self.tools]
@@ -98,19 +100,10 @@ class _Conversation:
         self.voices = [
             MarkedVoice(random.Random(f"{seed} voice {n}"), self.faults, self.chunks) for n in legs
         ]
-        self.turns = TurnSettings(
-            detects_turns=rng.random() < 0.9,
-            replies_by_itself=rng.random() < 0.85,
-            can_be_interrupted=rng.random() < 0.85,
-            silence_ms=rng.choice((300, 500, 500, 800)),
-        )
         self.settings = self._settings()
         self.session = Session(self.line, self._providers(), self.settings, LoopClock())
-        self.line.conversation = self.session
+        self.line.conversation = self.person.session = self.session
         self.line.answers_by_itself = self.turns.replies_by_itself
-        self.frame_s = rng.choice((0.02, 0.032, 0.064, 0.1))
-        self.saying: Utterance | None = None
-        self.said = 0
 
     async def run(self) -> Outcome:
         before = asyncio.all_tasks()
@@ -119,10 +112,10 @@ class _Conversation:
             await anyio.sleep(self.rng.choice((0.001, 0.3)))
             for _ in range(self.rng.randint(1, 14)):
                 if self.line.ended is None:
-                    await self._act()
+                    await self.person.acts()
             if self.line.ended is None and self.rng.random() < 0.8:
-                await self._settle()
-            self._call("hang up", self.session.hang_up)
+                await self.person.settles()
+            self.person.calls("hangs up", self.session.hang_up)
         self._check_leaks(before)
         self._check_words()
         counts = self.line.counts
@@ -136,11 +129,14 @@ class _Conversation:
         rng = self.rng
         return SessionSettings(
             turns=self.turns,
+            # Said of the agent's own accord, which would have to be told from answers.
+            expiry_farewell="",
             endpointing=rng.choice(list(Endpointing)),
             drafting=DraftingPolicy() if rng.random() < 0.85 else None,
             resumes_replies=rng.random() < 0.85,
             playout_lead_s=rng.choice((0.3, 2.0, 2.0, 60.0)),
             held_audio_s=rng.choice((1.0, 10.0)),
+            session_s=rng.choice((3600.0, 3600.0, 3600.0, 3600.0, 25.0)),
             greeting="Hello there." if rng.random() < 0.2 else "",
         )
 
@@ -198,187 +194,6 @@ class _Conversation:
         except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever it is, it is reported
             self.line.problem("".join(traceback.format_exception(error)))
 
-    # What the person does.
-
-    async def _act(self) -> None:
-        rng = self.rng
-        actions: list[tuple[float, Callable[[], Any]]] = [
-            (8.0, self._speak),
-            (2.0, self._think_aloud),
-            (2.0, self._cough),
-            (2.0, self._acknowledge),
-            (1.0, self._type),
-            (0.7, self._cancel),
-            (0.7, self._request),
-            (0.4, self._clear),
-            (0.4, self._commit),
-            (0.5, self._configure),
-            (2.0, self._wait),
-            (1.5, self._settle),
-            (0.15, self._say_goodbye),
-        ]
-        [(_, act)] = rng.choices(actions, [weight for weight, _ in actions])
-        await act()
-        if not self.turns.detects_turns and rng.random() < 0.8:
-            await self._commit()
-        self._check_at_rest()
-
-    async def _speak(self) -> None:
-        await self._say(self._question())
-        await self._pause()
-
-    async def _think_aloud(self) -> None:
-        for _ in range(self.rng.randint(2, 4)):
-            await self._say(self._question())
-            await self._send(False, self.rng.uniform(0.1, 0.7))
-        await self._pause()
-
-    async def _cough(self) -> None:
-        await self._say("", self.rng.choice((0.07, 0.2, 0.4, 1.3)))
-        await self._pause()
-
-    async def _acknowledge(self) -> None:
-        await self._say(self.rng.choice(("mhm", "okay", "right, I see", "yes", "I", "okay but", "uh huh")))
-        await self._pause()
-
-    async def _say_goodbye(self) -> None:
-        await self._say("goodbye")
-        await self._pause()
-
-    async def _pause(self) -> None:
-        rng = self.rng
-        for _ in range(rng.choice((1, 1, 2))):
-            await self._send(False, rng.choice((0.05, 0.3, 0.6, 0.9, 2.0, 4.0)) * rng.uniform(0.7, 1.3))
-            if rng.random() < 0.1:
-                await anyio.sleep(rng.uniform(0.1, 2.0))
-
-    async def _wait(self) -> None:
-        await self._send(False, self.rng.uniform(0.5, 3.0))
-
-    async def _type(self) -> None:
-        text = self._question()
-        words = " ".join(self.line.spoken.values()).strip()
-        self.line.spoken.clear()
-        self.line.was_asked = False
-        self._call("types", lambda: self.session.receive_text(text))
-        typed = self.line.turns[-1].text if self.line.turns else ""
-        if self.line.ended is None and typed != f"{words} {text}".strip():
-            self.line.problem(f"typed {text!r} while {words!r} was said, and the turn is {typed!r}")
-        await anyio.sleep(self.rng.choice((0.0, 0.2, 3.0)))
-
-    async def _cancel(self) -> None:
-        self._call("cancels", self.session.cancel_reply)
-        await self._wait()
-
-    async def _request(self) -> None:
-        floor = self.session.floor
-        self.line.is_requesting = True
-        is_begun = self._call("requests", self.session.request_reply)
-        self.line.is_requesting = False
-        if is_begun and floor in (Floor.USER, Floor.ENDPOINTING) and self.session.floor is floor:
-            self.line.was_asked = True
-        await self._wait()
-
-    async def _clear(self) -> None:
-        self._call("clears", self.session.clear_audio)
-        self.line.spoken.clear()
-        self.line.was_asked = False
-        await anyio.sleep(self.rng.choice((0.0, 0.5)))
-
-    async def _commit(self) -> None:
-        self._call("commits", self.session.commit_audio)
-        await anyio.sleep(self.rng.choice((0.0, 0.5, 3.0)))
-
-    async def _configure(self) -> None:
-        rng = self.rng
-        self.turns = replace(
-            self.turns,
-            replies_by_itself=rng.random() < 0.8,
-            can_be_interrupted=rng.random() < 0.8,
-            silence_ms=rng.choice((300, 500, 800)),
-        )
-        self.line.answers_by_itself = self.turns.replies_by_itself
-        self._call("configures", lambda: self.session.configure(self.turns, "Be brief."))
-
-    async def _settle(self) -> None:
-        """Let everything come to its end."""
-        await self._send(False, 4.0)
-        if not self.turns.detects_turns:
-            await self._commit()
-        await anyio.sleep(_QUIET_S)
-        if self.line.ended is not None:
-            return
-        if self.session.floor is not Floor.OPEN:
-            self.line.problem(f"the floor is stuck: {self.session.floor}")
-        if self.line.current is not None:
-            self.line.problem("a reply is not over")
-        if self.turns.detects_turns and self.line.spoken:
-            self.line.problem(f"speech came to nothing: {self.line.spoken}")
-        self.line.counts["settled"] += 1
-
-    def _question(self) -> str:
-        rng = self.rng
-        self.said += 1
-        number = rng.randint(1, self.said) if rng.random() < 0.2 else self.said
-        words = [
-            f"question{number}",
-            *("what about this and the other thing then".split())[: rng.randint(0, 7)],
-        ]
-        return " ".join(words) + rng.choice(("", "", "?", ".", ",", " and", " um"))
-
-    def _begins_to_say(self) -> Utterance:
-        said, self.saying = self.saying, None
-        return said or Utterance("")
-
-    async def _say(self, text: str, duration_s: float | None = None) -> None:
-        rng = self.rng
-        is_slow = rng.random() < 0.15
-        self.saying = Utterance(
-            text,
-            alternatives=(f"{text} too",) if text and rng.random() < 0.2 else (),
-            final_after_s=rng.choice((0.7, 1.5, 2.5, float("inf"))) if is_slow else rng.uniform(0.0, 0.4),
-            eager_end_after_s=rng.choice((0.1, 0.3, float("inf"))),
-            end_after_s=rng.choice((0.25, 0.45, 1.0, 5.0)),
-            confidence=rng.choice((None, 0.2, 0.6, 0.9)),
-        )
-        self.line.trace.append((LoopClock().now_s(), f"says {self.saying}"))
-        if duration_s is None:
-            duration_s = max(len(text.split()) * _WORDS_S * rng.uniform(0.7, 1.2), 0.1)
-        await self._send(True, duration_s)
-
-    async def _send(self, is_sound: bool, duration_s: float) -> None:
-        size = int(self.frame_s * 16000) * 2
-        frame = (_SOUND if is_sound else b"\0") * size
-        for _ in range(max(round(duration_s / self.frame_s), 1)):
-            await anyio.sleep(self.frame_s)
-            if self.line.ended is not None:
-                return
-            self._call("", lambda: self.session.receive_audio(frame))
-
-    def _call(self, name: str, call: Callable[[], Any]) -> Any:
-        if self.line.ended is not None:
-            return None
-        if name:
-            self.line.trace.append((LoopClock().now_s(), f"the client {name}"))
-        try:
-            return call()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported with the seed
-            self.line.problem("".join(traceback.format_exception(error)))
-            self._stop()
-            return None
-
-    def _stop(self) -> None:
-        self.session.hang_up()
-
-    # What must hold.
-
-    def _check_at_rest(self) -> None:
-        session, line = self.session, self.line
-        if line.ended is not None:
-            return
-        if line.current is None and session.floor in (Floor.THINKING, Floor.AGENT):
-            line.problem(f"the floor is {session.floor}, and there is no reply")
-
     def _check_booking(self, request: int) -> None:
         """A tool that changes something runs for a turn that was committed."""
         asked = self.requests[request].user_text
@@ -411,6 +226,8 @@ class _Conversation:
     def _check_words(self) -> None:
         """Follow every word of the replies, and of the context, to the request that it comes from."""
         line, context = self.line, self.session.context
+        if line.awaits_reply_to is not None:
+            line.problem(f"{line.awaits_reply_to} is not answered")
         for reply in line.replies.values():
             self._check_reply(reply)
             item = context.find(reply.item_id)
@@ -427,14 +244,16 @@ class _Conversation:
             item = context.find(turn.item_id)
             if turn.text and (item is None or item.message.text != turn.text):
                 line.problem(f"{turn} is not in the context")
-        kept = Counter(m.text for m in context.messages if m.role is Role.ASSISTANT and m.text)
-        items = (context.find(item_id) for item_id in {reply.item_id for reply in line.replies.values()})
-        if kept != Counter(item.message.text for item in items if item is not None and item.message.text):
-            line.problem(f"the context holds what no reply said: {kept}")
+        said = [m.text for m in context.messages if m.role is Role.ASSISTANT and m.text]
+        items = [context.find(reply.item_id) for reply in line.replies.values()]
+        if Counter(said) != Counter(i.message.text for i in items if i is not None and i.message.text):
+            line.problem(f"the context holds what no reply said: {said}")
 
     def _check_reply(self, reply: Reply) -> None:
         """Check that its words are those of requests that answer its turn, none lost or doubled."""
         line = self.line
+        if reply.answers is not None and reply.final and reply.answers.text != reply.final.user_text:
+            line.problem(f"{reply.answers} is answered as {reply.final.user_text!r}")
         expected = (0, 0)
         seen: set[int] = set()
         for word in reply.text.split():

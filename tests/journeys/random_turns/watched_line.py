@@ -11,10 +11,11 @@ import random
 import struct
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
-from tests.journeys.random_turns.far_ends import CHUNK_SAMPLES, SOUND, Chunks
+from tests.journeys.random_turns.far_ends import SOUND, Chunks
+from tests.journeys.random_turns.figures import counted, wrong_figures
+from tests.journeys.random_turns.sounding import Heard, Reply
 from warmline.core.formats import AudioFormat
 from warmline.interfaces.channel import (
     Conversation,
@@ -36,15 +37,10 @@ from warmline.interfaces.channel import (
     UserTurn,
 )
 from warmline.testing.virtual_time import LoopClock
-from warmline.timeline.notes import NoteKind
 from warmline.timeline.report import TurnReport, TurnStatus
-from warmline.turns.draft import DraftEvent
 from warmline.turns.floor import TRANSITIONS, Floor
 
 _SLACK_S: Final = 0.005
-_BEGUN_MS: Final = 150
-"""So much of a word has to be played for it to be heard, or half of it."""
-
 APOLOGY: Final = "Sorry, that went wrong."
 _TOO_LATE_S: Final = 0.05
 _MOVES: Final = {(before, after) for (before, _), after in TRANSITIONS.items()}
@@ -55,59 +51,6 @@ _STATUS: Final = {
     TurnStatus.CANCELLED: ReplyStatus.CANCELLED,
     TurnStatus.FAILED: ReplyStatus.FAILED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """How many words of a reply can have been heard."""
-
-    least: int
-    most: int
-
-
-@dataclass
-class Reply:
-    """One reply as the far end knows it."""
-
-    reply_id: str
-    item_id: str
-    text: str = ""
-    answers: UserTurn | None = None
-    """The spoken or typed turn that it follows directly."""
-
-    sound: list[tuple[int, int]] = field(default_factory=list)
-    """What was sent of it, and not dropped since: numbers of chunks, and how many samples."""
-
-    samples: int = 0
-    begins_s: float = 0.0
-    """When the sound that is being played began; the next two say what it is."""
-
-    from_s: float = 0.0
-    plays_s: float = 0.0
-    is_stopped: bool = False
-    was_played: bool = False
-    tells_start: bool = False
-    """It goes on, and the far end will say when it does."""
-
-    is_left_playing: bool = False
-    """The client asked for another reply while it was playing."""
-
-    whole_ms: int | None = None
-    """Its length, when all of it is made."""
-
-    whole_at_s: float = 0.0
-    done: ReplyDone | None = None
-    final: TurnReport | None = None
-    heard: Heard | None = None
-    """What the context may hold of it."""
-
-    def position_s(self, now_s: float) -> float:
-        """Return how much of it has left the loudspeaker."""
-        return self.from_s + min(max(now_s - self.begins_s, 0.0), self.plays_s)
-
-    @property
-    def sent_s(self) -> float:
-        return self.samples / SOUND.rate_hz
 
 
 class WatchedLine:
@@ -130,7 +73,6 @@ class WatchedLine:
         self.counts: Counter[str] = Counter()
         self.replies: dict[str, Reply] = {}
         self.current: Reply | None = None
-        self.latest_turn: UserTurn | None = None
         self.answers_by_itself = True
         self.is_requesting = False
         """Whether the client is just asking for a reply: one that only plays still is left to play on."""
@@ -168,7 +110,7 @@ class WatchedLine:
                     self.problem(f"the floor moved from {self.floor} to {floor}")
                 self.floor = floor
             case SpeechStarted(item_id=item_id):
-                self.spoken[item_id] = ""
+                self.spoken.setdefault(item_id, "")
             case SpeechStopped():
                 self.counts["pauses"] += 1
             case PartialTranscript(item_id=item_id, text=text):
@@ -178,6 +120,8 @@ class WatchedLine:
             case ReplyStarted():
                 self._begin(event)
             case ReplyText(reply_id=reply_id, delta=delta):
+                if self.replies[reply_id].done is not None:
+                    self.problem("words of a reply that was done")
                 self.replies[reply_id].text += delta
             case ReplyResumed():
                 self._resume(event)
@@ -206,17 +150,10 @@ class WatchedLine:
         [chunk] = struct.unpack_from("<H", audio)
         if audio != struct.pack("<H", chunk) * (len(audio) // 2):
             self.problem("a piece of sound was put together wrongly")
-        self.trace.append((now_s, f"plays {self._chunks.made[chunk]} {len(audio) // 16} ms"))
+        self.trace.append((now_s, ("plays", self._chunks.made[chunk], len(audio))))
         samples = len(audio) // 2
-        if reply.sound and reply.sound[-1][0] == chunk:
-            reply.sound[-1] = (chunk, reply.sound[-1][1] + samples)
-        else:
-            if reply.sound and reply.sound[-1][1] != CHUNK_SAMPLES:
-                self.problem(f"{reply.sound[-1][1]} of {CHUNK_SAMPLES} samples were played of a chunk")
-            reply.sound.append((chunk, samples))
-        if reply.sound[-1][1] > CHUNK_SAMPLES:
-            self.problem("sound is doubled")
-        reply.samples += samples
+        if wrong := reply.send(self._chunks.made[chunk], samples):
+            self.problem(wrong)
         begins_s = max(self._plays_until_s, now_s)
         if begins_s > reply.begins_s + reply.plays_s + 1e-6 or not reply.was_played:
             reply.from_s = reply.from_s + reply.plays_s
@@ -256,8 +193,7 @@ class WatchedLine:
         reply.is_stopped = True
         for each in self.replies.values():
             # A page has one loudspeaker: what an earlier reply left in it is dropped as well.
-            each.from_s, each.plays_s = each.position_s(now_s), 0.0
-            each.begins_s = now_s
+            each.stop(now_s)
         if self.truncates and reply.was_played:
             self._report(reply, "truncated", now_s)
 
@@ -270,38 +206,13 @@ class WatchedLine:
         """Return how much can be known to be heard: reports take their time."""
         at_s = reply.position_s(now_s)
         return Heard(
-            self.words_by(reply, at_s - self.report_s - _SLACK_S),
-            self.words_by(reply, at_s + _SLACK_S),
+            reply.words_by(at_s - self.report_s - _SLACK_S),
+            reply.words_by(at_s + _SLACK_S, at_most=True),
         )
-
-    def words_by(self, reply: Reply, played_s: float) -> int:
-        """Return how many words were heard when so much was played."""
-        starts_s = self.word_starts_s(reply)
-        if played_s >= reply.sent_s - 1e-6 and reply.samples:
-            return len(starts_s)  # Nothing more was sent: the last word was cut short by the session.
-        heard = 0
-        for index, start_s in enumerate(starts_s):
-            needed_s = _BEGUN_MS / 1000
-            if index + 1 < len(starts_s):
-                needed_s = min(needed_s, (starts_s[index + 1] - start_s) / 2)
-            if played_s < start_s + needed_s - 1e-9 or played_s <= 0:
-                break
-            heard += 1
-        return heard
-
-    def word_starts_s(self, reply: Reply) -> list[float]:
-        """Return where its words begin in the sound that was sent."""
-        starts, at = [], 0
-        for chunk, samples in reply.sound:
-            if self._chunks.made[chunk].third == 0:
-                starts.append(at / SOUND.rate_hz)
-            at += samples
-        return starts
 
     def _end_turn(self, turn: UserTurn) -> None:
         self.turns.append(turn)
         self.counts["turns"] += 1
-        self.latest_turn = turn
         if not turn.spoken:
             self.awaits_reply_to = turn
             self.unwanted = None
@@ -323,7 +234,7 @@ class WatchedLine:
         if self.unwanted is not None and not self.is_requesting:
             self.problem(f"{self.unwanted} is answered, and nobody asked for that")
         self.current = Reply(started.reply_id, started.item_id)
-        self.current.answers = self.awaits_reply_to or self.latest_turn
+        self.current.answers = self.awaits_reply_to
         self.awaits_reply_to = None
         self.replies[started.reply_id] = self.current
         self.counts["replies"] += 1
@@ -335,7 +246,7 @@ class WatchedLine:
             self.problem("a reply was resumed that was not paused")
         reply.is_stopped = False
         from_s = resumed.from_ms / 1000
-        starts_s = self.word_starts_s(reply)
+        starts_s = reply.word_starts_s
         at_s = reply.from_s
         if at_s >= reply.sent_s - _SLACK_S:
             starts_s.append(reply.sent_s)  # The next word had not been sent.
@@ -345,17 +256,7 @@ class WatchedLine:
             self.problem(f"it goes on at {from_s}, where no word begins")
         if not surely[-1] - 0.001 <= from_s <= reached[-1] + 0.001:
             self.problem(f"it goes on at {from_s}, and was stopped at {at_s}: {starts_s}")
-        reply.samples = 0
-        kept = []
-        left = round(from_s * SOUND.rate_hz)
-        for chunk, samples in reply.sound:
-            if left > 0:
-                kept.append((chunk, min(samples, left)))
-                reply.samples += kept[-1][1]
-            left -= samples
-        reply.sound = kept
-        reply.from_s, reply.plays_s = from_s, 0.0
-        reply.begins_s = LoopClock().now_s()
+        reply.rewind(from_s, LoopClock().now_s())
         reply.tells_start = self.tells_resumes
         if (timer := self._timers.pop("truncated", None)) is not None:
             timer.cancel()
@@ -375,26 +276,15 @@ class WatchedLine:
 
     def _measured(self, report: TurnReport) -> None:
         reply = self.replies[report.reply_id]
-        self._check_figures(report)
+        for wrong in wrong_figures(report):
+            self.problem(wrong)
         if report.status is TurnStatus.PLAYING:
             return
         if reply.final is not None:
             reply.final = report  # Corrected: the far end has said how much was heard.
             return
         reply.final = report
-        self.counts[report.status.value] += 1
-        self.counts["false interruptions"] += sum(
-            note.kind is NoteKind.FALSE_INTERRUPTION for note in report.notes
-        )
-        self.counts["tools"] += sum(note.kind is NoteKind.TOOL_CALLED for note in report.notes)
-        self.counts["setbacks"] += len(report.setbacks)
-        for setback in report.setbacks:
-            self.counts[f"remedied by a {setback.remedy.value}"] += 1
-        for draft in report.drafts:
-            self.counts["drafts"] += 1
-            self.counts[
-                "drafts kept" if draft.outcome == DraftEvent.COMMITTED.value else "drafts dropped"
-            ] += 1
+        self.counts += counted(report)
         if reply is not self.current:
             self.problem("a reply was over that is not the agent's turn")
         self.current = None
@@ -409,13 +299,8 @@ class WatchedLine:
         words, heard = report.reply_text.split(), report.heard_text.split()
         if words[: len(heard)] != heard:
             self.problem(f"heard {heard}, which is not the beginning of {words}")
-        sounded = [
-            chunk.word
-            for chunk in (self._chunks.made[number] for number, _ in reply.sound)
-            if chunk.third == 0
-        ]
-        if sounded != words[: len(sounded)]:
-            self.problem(f"it sounded {sounded}, which is not the beginning of {words}")
+        if reply.sounded != words[: len(reply.sounded)]:
+            self.problem(f"it sounded {reply.sounded}, which is not the beginning of {words}")
         heard_at_s = max(reply.begins_s + reply.plays_s, reply.whole_at_s)
         late_s = LoopClock().now_s() - heard_at_s - self.report_s
         is_told = (
@@ -434,34 +319,6 @@ class WatchedLine:
                 f"{report.status}: the context holds {len(heard)} words of {len(words)}, "
                 f"{reply.heard.least} to {reply.heard.most} were heard"
             )
-
-    def _check_figures(self, report: TurnReport) -> None:
-        charged_us = sum(c.duration_us for c in report.contributions)
-        if report.response_us is not None and charged_us != report.response_us:
-            self.problem(f"{charged_us} us charged of {report.response_us}")
-        if report.response_us is not None and report.response_us < 0:
-            self.problem(f"a response of {report.response_us} us")
-        for span in report.spans:
-            if span.end_us < span.start_us:
-                self.problem(f"a negative span: {span}")
-        if any(contribution.duration_us < 0 for contribution in report.contributions):
-            self.problem("a negative contribution")
-        at_us = [note.at_us for note in report.notes]
-        if at_us != sorted(at_us):
-            self.problem(f"notes out of order: {report.notes}")
-        kinds = Counter(note.kind for note in report.notes)
-        ended = kinds[NoteKind.DRAFT_ADOPTED] + kinds[NoteKind.DRAFT_DROPPED]
-        if not kinds[NoteKind.DRAFT_BEGUN] == ended == len(report.drafts):
-            self.problem(
-                f"{kinds[NoteKind.DRAFT_BEGUN]} drafts, {ended} ended, {len(report.drafts)} reported"
-            )
-        for draft in report.drafts:
-            is_kept = draft.outcome == DraftEvent.COMMITTED.value
-            spent = draft.waste.prompt_tokens + draft.waste.tokens + draft.waste.characters
-            if draft.ended_us < draft.begun_us or (is_kept and spent):
-                self.problem(f"a draft's report: {draft}")
-        if [draft.begun_us for draft in report.drafts] != sorted(d.begun_us for d in report.drafts):
-            self.problem("drafts out of order")
 
     def _expect_end(self, reply: Reply) -> None:
         if reply.whole_ms is not None and reply.was_played and reply.sent_s * 1000 >= reply.whole_ms - 1:
@@ -502,8 +359,8 @@ class WatchedLine:
         assert self.conversation is not None
         if self.conversation.playout_truncated(reply.item_id, played_ms):
             self.counts["truncated"] += 1
-            least = self.words_by(reply, played_ms / 1000 - 0.001)
-            reply.heard = Heard(least, self.words_by(reply, played_ms / 1000 + 0.001))
+            least = reply.words_by(played_ms / 1000 - 0.001)
+            reply.heard = Heard(least, reply.words_by(played_ms / 1000 + 0.001, at_most=True))
 
     def _cancel_timers(self) -> None:
         for timer in self._timers.values():
