@@ -1,5 +1,6 @@
 """Sounds during a reply: what takes the floor, and what gives it back."""
 
+import math
 import re
 from contextlib import asynccontextmanager
 
@@ -269,3 +270,16 @@ async def test_a_reply_that_is_paused_when_all_that_was_sent_was_heard_goes_on_b
         [turn] = talk.line.turns()
     assert turn.status is TurnStatus.INTERRUPTED
     assert turn.heard_text == "One two."
+
+
+async def test_speech_with_a_breath_in_it_takes_the_floor_before_a_word_of_it_is_understood():
+    """The breath comes when the first second would have been over."""
+    mute = Utterance("", final_after_s=math.inf)
+    async with conversation(Stagehands(), "when do you open", mute, mute, replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.8)
+        await talk.caller.is_silent(0.4)
+        await talk.caller.speaks(0.6)
+        [turn] = talk.line.turns()
+        assert turn.status is TurnStatus.INTERRUPTED
