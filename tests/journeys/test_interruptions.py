@@ -14,7 +14,7 @@ from warmline.session.settings import SessionSettings
 from warmline.testing.line import Line
 from warmline.testing.scripted import ScriptedModel, ScriptedVoice, Utterance
 from warmline.timeline.notes import NoteKind
-from warmline.timeline.report import TurnStatus
+from warmline.timeline.report import PlayoutTruth, TurnStatus
 from warmline.turns.floor import Floor
 
 pytestmark = [pytest.mark.loop, pytest.mark.anyio]
@@ -283,3 +283,19 @@ async def test_speech_with_a_breath_in_it_takes_the_floor_before_a_word_of_it_is
         await talk.caller.speaks(0.6)
         [turn] = talk.line.turns()
         assert turn.status is TurnStatus.INTERRUPTED
+
+
+async def test_a_reply_is_not_over_while_it_is_paused_however_late_that_makes_its_end():
+    """The far end's report that it was played is waited for from when it is."""
+    hands = Stagehands(settings=SessionSettings(playout_lead_s=60, playout_timeout_s=0.3))
+    slow = Utterance("", final_after_s=1.5)
+    async with conversation(hands, "when do you open", slow, replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(5.5)
+        await talk.caller.speaks(0.3)
+        await talk.caller.is_silent(1.3)
+        assert not talk.line.turns()
+        await talk.caller.is_silent(3.0)
+    [turn] = talk.line.turns()
+    assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)
+    assert turn.playout is PlayoutTruth.REPORTED
