@@ -9,6 +9,7 @@ from warmline.interfaces.channel import (
     ReplyDone,
     ReplyStarted,
     ReplyStatus,
+    ReplyText,
     SpeechStarted,
     TurnMeasured,
     TurnSettings,
@@ -196,8 +197,8 @@ async def test_an_interruption_is_one_however_far_the_model_is_ahead_of_the_voic
 
 
 @pytest.mark.parametrize("steps", range(60))
-async def test_nothing_of_a_reply_sounds_after_it_was_stopped_whatever_was_just_being_made(steps):
-    """Its tasks may be about to go on when they are cancelled, with more sound in their hands."""
+async def test_nothing_of_a_reply_comes_after_it_was_stopped_whatever_was_just_being_made(steps):
+    """Its tasks may be about to go on when they are cancelled, with more in their hands."""
     async with conversation(Stagehands(), replies=[LONG, "Yes."]) as talk:
         talk.session.receive_text("when do you open")
         for _ in range(steps):
@@ -205,5 +206,8 @@ async def test_nothing_of_a_reply_sounds_after_it_was_stopped_whatever_was_just_
         talk.session.receive_text("stop it")
         [stopped, _] = talk.line.of_type(ReplyStarted)
         played_bytes = talk.line.played_bytes.get(stopped.reply_id)
+        texts = [text.reply_id for text in talk.line.of_type(ReplyText)]
         await talk.caller.is_silent(1.0)
         assert talk.line.played_bytes.get(stopped.reply_id) == played_bytes
+        later = [text.reply_id for text in talk.line.of_type(ReplyText)][len(texts) :]
+        assert stopped.reply_id not in later

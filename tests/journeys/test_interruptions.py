@@ -1,5 +1,6 @@
 """Sounds during a reply: what takes the floor, and what gives it back."""
 
+import math
 import re
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,7 @@ from warmline.session.settings import SessionSettings
 from warmline.testing.line import Line
 from warmline.testing.scripted import ScriptedModel, ScriptedVoice, Utterance
 from warmline.timeline.notes import NoteKind
-from warmline.timeline.report import TurnStatus
+from warmline.timeline.report import PlayoutTruth, TurnStatus
 from warmline.turns.floor import Floor
 
 pytestmark = [pytest.mark.loop, pytest.mark.anyio]
@@ -271,3 +272,32 @@ async def test_a_reply_that_is_paused_when_all_that_was_sent_was_heard_goes_on_b
         [turn] = talk.line.turns()
     assert turn.status is TurnStatus.INTERRUPTED
     assert turn.heard_text == "One two."
+
+
+async def test_speech_with_a_breath_in_it_takes_the_floor_before_a_word_of_it_is_understood():
+    """The breath comes when the first second would have been over."""
+    mute = Utterance("", final_after_s=math.inf)
+    async with conversation(Stagehands(), "when do you open", mute, mute, replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.8)
+        await talk.caller.is_silent(0.4)
+        await talk.caller.speaks(0.6)
+        [turn] = talk.line.turns()
+        assert turn.status is TurnStatus.INTERRUPTED
+
+
+async def test_a_reply_is_not_over_while_it_is_paused_however_late_that_makes_its_end():
+    """The far end's report that it was played is waited for from when it is."""
+    hands = Stagehands(settings=SessionSettings(playout_lead_s=60, playout_timeout_s=0.3))
+    slow = Utterance("", final_after_s=1.5)
+    async with conversation(hands, "when do you open", slow, replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(5.5)
+        await talk.caller.speaks(0.3)
+        await talk.caller.is_silent(1.3)
+        assert not talk.line.turns()
+        await talk.caller.is_silent(3.0)
+    [turn] = talk.line.turns()
+    assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)
+    assert turn.playout is PlayoutTruth.REPORTED

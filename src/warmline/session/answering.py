@@ -12,7 +12,7 @@ from warmline.interfaces.channel import ReplyAudioDone, ReplyDone, ReplyStatus, 
 from warmline.interfaces.llm import LlmRequest, Message
 from warmline.interfaces.retriever import Query
 from warmline.interfaces.tts import SpeechChunk
-from warmline.session.reply import Reply
+from warmline.session.reply import Reply, Standing
 from warmline.session.retrieving import Retrieving
 from warmline.session.settings import Providers
 from warmline.session.speaking import Speaker, TextStream, fixed_text
@@ -161,8 +161,11 @@ class Answering:
                 await anyio.sleep(lead_s)
                 await reply.playing.until_sent()
             return
-        patience_s = playout.lead_s(clock.now_s()) + self._stage.settings.playout_timeout_s
-        with anyio.move_on_after(patience_s):
-            await reply.played.wait()
-            return
+        is_waiting = True
+        while is_waiting:
+            patience_s = playout.lead_s(clock.now_s()) + self._stage.settings.playout_timeout_s
+            with anyio.move_on_after(patience_s):
+                await reply.played.wait()
+                return
+            is_waiting = reply.standing is Standing.PAUSED or playout.lead_s(clock.now_s()) > 0
         reply.truth = PlayoutTruth.TIMED_OUT

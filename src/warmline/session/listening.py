@@ -179,6 +179,7 @@ class Listening:
                 self._drafts.drop(DraftEvent.USER_WENT_ON)
                 self.spoken.timeline.resume_listening()
                 self._begin_speech(self.spoken)
+                self._interruptions.weigh(self.spoken, self._hearing)
             case Floor.THINKING | Floor.AGENT if not self._stage.turns.can_be_interrupted:
                 pass
             case Floor.OPEN | Floor.THINKING | Floor.AGENT:

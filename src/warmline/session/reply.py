@@ -153,7 +153,9 @@ class Reply:
             self.scope.cancel()
 
     def tell(self, event: SessionEvent) -> None:
-        """Tell the channel, as soon as it may know of the reply."""
+        """Tell the channel, as soon as it may know of the reply; nothing once it is over."""
+        if self.is_over:
+            return
         if self.standing is Standing.DRAFT:
             self._held.append(event)
         else:
