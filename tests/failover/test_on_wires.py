@@ -113,6 +113,13 @@ async def test_model_that_fails_once_is_asked_again_on_another_line(fault: str):
         assert all(use.reused and use.waited_s < 0.05 for use in heard.lines[:2])
 
 
+async def test_model_that_nobody_stands_in_for_is_asked_until_it_has_recovered():
+    async with house() as found:
+        found.fault("openai", "503;times=3;path=chat")
+        heard = await answer(found.providers)
+        assert heard.text == REPLY
+
+
 @pytest.mark.parametrize("fault", ["mute", "stall", "503", "429", "401"])
 async def test_model_that_keeps_failing_is_left_for_another_within_a_second(fault: str):
     async with house(providers__llm_fallbacks=["anthropic", "offline"]) as found:

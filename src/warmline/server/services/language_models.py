@@ -12,7 +12,7 @@ from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.lines import Lines
 from warmline.pool.shelf import ShelfPolicy
 from warmline.pool.sockets import SocketEndpoint
-from warmline.providers.anthropic.messages import AnthropicMessages, anthropic_headers
+from warmline.providers.anthropic.messages import RETRY, AnthropicMessages, anthropic_headers
 from warmline.providers.anthropic.protocol import MODELS as ANTHROPIC_MODELS
 from warmline.providers.anthropic.protocol import MessagesSettings
 from warmline.providers.offline.quoting import QuotingAnswerer
@@ -23,7 +23,7 @@ from warmline.providers.openai.responses_protocol import ResponsesSettings
 from warmline.providers.openai.responses_socket import OpenAiResponsesSocket
 from warmline.server.plugins import open_plugin
 from warmline.server.services.knowledge import Knowledge
-from warmline.server.services.opened import LIVE, Opened, Service, host_of, key_of, socket_url
+from warmline.server.services.opened import Opened, Service, host_of, key_of, retry_of, socket_url
 from warmline.server.settings import AnthropicTable, OpenAiTable, Settings
 
 __all__ = ["chosen_language_model", "language_model_service", "open_language_model"]
@@ -98,7 +98,7 @@ async def _openai(settings: Settings, lines: Lines, held: AsyncExitStack) -> Ser
         idle_s=settings.lines.llm_idle_s,
         headers=headers,
         probe=MODELS,
-        retry=LIVE,
+        retry=retry_of(settings, "llm"),
         http2=table.http2,
     )
     chat = OpenAiChat(
@@ -155,7 +155,7 @@ async def _anthropic(settings: Settings, lines: Lines) -> Service[LanguageModel]
         idle_s=settings.lines.llm_idle_s,
         headers=anthropic_headers(key),
         probe=ANTHROPIC_MODELS,
-        retry=LIVE,
+        retry=retry_of(settings, "llm", RETRY),
         http2=table.http2,
     )
     messages = MessagesSettings(table.model, table.max_tokens, table.thinking, table.effort)

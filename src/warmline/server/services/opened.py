@@ -17,13 +17,13 @@ from warmline.pool.lines import Lines
 from warmline.pool.retrying import RetryPolicy
 from warmline.server.settings import Secret, Settings
 
-__all__ = ["LIVE", "Check", "Opened", "Service", "each_of", "host_of", "key_of", "lines_of", "socket_url"]
+__all__ = ["Check", "Opened", "Service", "each_of", "host_of", "key_of", "lines_of", "retry_of", "socket_url"]
 
 _log = logging.getLogger(__name__)
 
-LIVE: Final = RetryPolicy(retries=1, backoff_s=0.0, statuses=frozenset())
-"""For what somebody on a call waits for: a connection that broke is replaced at once; whether to ask
-again, and whom, is for `failover` to decide."""
+_STOOD_IN_FOR: Final = RetryPolicy(retries=1, backoff_s=0.0, statuses=frozenset())
+"""Of a provider that others stand in for: a connection that broke is replaced at once, and a refusal is
+not waited out while the next one could be asked."""
 
 _CHECK_S: Final = 6.0
 """How long the start waits to learn whether a key is accepted."""
@@ -116,6 +116,18 @@ def each_of(settings: Settings, role: str, chosen: str) -> list[Settings]:
                 f"providers.{role}_fallbacks names {name!r}, which is asked already; each can be asked once"
             )
     return [replace(settings, providers=replace(settings.providers, **{role: name})) for name in names]
+
+
+def retry_of(settings: Settings, role: str, alone: RetryPolicy | None = None) -> RetryPolicy:
+    """Return when a provider's requests are sent again.
+
+    Args:
+        settings: As they are.
+        role: `stt`, `llm` or `tts`.
+        alone: Where nobody stands in for it; the usual policy by default.
+    """
+    has_fallbacks = bool(getattr(settings.providers, f"{role}_fallbacks"))
+    return _STOOD_IN_FOR if has_fallbacks else alone or RetryPolicy()
 
 
 def lines_of(settings: Settings) -> Lines:

@@ -18,7 +18,7 @@ from warmline.providers.elevenlabs.settings import PRESETS, SpeechSettings, Voic
 from warmline.providers.elevenlabs.voice import ElevenLabs
 from warmline.providers.offline.voice import OfflineVoice
 from warmline.server.plugins import open_plugin
-from warmline.server.services.opened import LIVE, Opened, Service, host_of, key_of, socket_url
+from warmline.server.services.opened import Opened, Service, host_of, key_of, retry_of, socket_url
 from warmline.server.settings import ElevenLabsTable, Settings
 
 __all__ = ["chosen_voice", "open_voice", "voice_service"]
@@ -84,7 +84,7 @@ async def _elevenlabs(settings: Settings, lines: Lines) -> Service[ElevenLabs]:
         idle_s=settings.lines.tts_idle_s,
         headers=headers,
         probe=voice_request(speech),
-        retry=LIVE,
+        retry=retry_of(settings, "tts"),
         http2=table.http2,
     )
     policy = ShelfPolicy(
