@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.loop, pytest.mark.anyio]
 CLAUSES = ("We open at nine in the morning, ", "and close at five. ", "On Sundays we are closed.")
 TEXT = "".join(CLAUSES)
 WORDS = TEXT.split()
-FIRST_S, LATE_S, AGAIN_S, STALL_S = 0.1, 0.7, 0.25, 0.8
+FIRST_S, LATE_S, AGAIN_S, STALL_S = 0.1, 0.6, 0.25, 0.8
 WORD_S, CHUNK_S = 0.3, 0.1
 SECONDS = PCM_16K.size_bytes(1)
 

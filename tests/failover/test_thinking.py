@@ -16,7 +16,16 @@ from warmline.failover.legs import FailoverState, Leg
 from warmline.failover.patience import Wait
 from warmline.failover.settings import FailoverSettings, HedgeSettings
 from warmline.failover.thinking import stream
-from warmline.interfaces.llm import LanguageModel, LlmPiece, LlmRequest, Message, Role, ToolCall, ToolSpec
+from warmline.interfaces.llm import (
+    CallProgress,
+    LanguageModel,
+    LlmPiece,
+    LlmRequest,
+    Message,
+    Role,
+    ToolCall,
+    ToolSpec,
+)
 from warmline.testing.scripted import ScriptedFault, ScriptedModel
 from warmline.testing.virtual_time import LoopClock
 
@@ -339,9 +348,10 @@ async def test_error_of_whoever_reads_is_raised_as_it_is():
 class Calling:
     """Says something, calls a tool, and then does as it is told."""
 
-    def __init__(self, ending: str, call_s: float = 0.1):
+    def __init__(self, ending: str, call_s: float = 0.1, progress_s: float = 10.0):
         self.ending = ending
         self.call_s = call_s
+        self.progress_s = progress_s
         self.asked = 0
 
     def stream(self, request, on_line=None):
@@ -357,7 +367,10 @@ class Calling:
     async def _pieces(self):
         await anyio.sleep(0.1)
         yield "Let me see"
-        await anyio.sleep(self.call_s)
+        for _ in range(int(self.call_s / self.progress_s)):
+            await anyio.sleep(self.progress_s)
+            yield CallProgress()
+        await anyio.sleep(self.call_s % self.progress_s)
         yield CALL
         if self.ending == "cut":
             raise ProviderUnavailable("cut", provider="scripted", phase="stream")
@@ -374,11 +387,16 @@ async def test_answer_that_breaks_off_behind_a_call_is_over_and_nothing_is_calle
     assert heard.took_s < 1.5
 
 
-async def test_call_whose_arguments_take_their_time_is_waited_for_longer():
+async def test_call_whose_arguments_take_their_time_is_waited_for():
     request = replace(ASKED, tools=[ToolSpec("look_up", "", {})])
-    calling = Calling("", call_s=1.6)
-    assert (await ask(calling, request=request)).setbacks == []
-    assert calling.asked == 1
+    calling = Calling("", call_s=2.4, progress_s=0.3)
+    heard = await ask(calling, request=request)
+    assert (heard.setbacks, heard.pieces[-1], calling.asked) == ([], CALL, 1)
+
+
+async def test_call_of_which_nothing_more_comes_is_asked_for_again():
+    second = model()
+    assert (await ask(Calling("", call_s=9.0), second)).setbacks[0].kind is SetbackKind.STALLED
 
 
 async def learned(state: FailoverState, took_s: Sequence[float]) -> FailoverState:

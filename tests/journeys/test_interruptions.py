@@ -301,3 +301,40 @@ async def test_a_reply_is_not_over_while_it_is_paused_however_late_that_makes_it
     [turn] = talk.line.turns()
     assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)
     assert turn.playout is PlayoutTruth.REPORTED
+
+
+async def test_sound_that_was_left_playing_falls_silent_when_the_user_speaks_before_the_next_reply_sounds():
+    """And it is not waited for any more: the next reply is heard from when it is sent."""
+    hands = Stagehands(settings=SessionSettings(playout_lead_s=60))
+    async with conversation(hands, "when do you open", "no wait", replies=[LONG, LONG, "Yes?"]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        hands.model.first_word_s = 5.0
+        assert talk.session.request_reply()
+        await talk.caller.is_silent(0.2)
+        await talk.caller.speaks(0.3)
+        [(_, stopped)] = talk.line.stops
+        assert stopped == talk.line.of_type(ReplyStarted)[0].reply_id
+        hands.model.first_word_s = 0.0
+        await talk.caller.speaks(0.3)
+        await talk.caller.is_silent(4.0)
+    assert talk.said()[-1] == ("agent", "Yes?")
+    assert talk.line.turns()[-1].heard_text == "Yes?"
+
+
+async def test_a_reply_that_fails_before_it_sounds_leaves_alone_what_still_plays():
+    """Nothing of its own was sent, so nothing is stopped; the person interrupts what plays all the same."""
+    hands = Stagehands(settings=SessionSettings(playout_lead_s=60))
+    async with conversation(hands, "when do you open", "no wait", replies=[LONG, LONG, LONG, "Yes?"]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        hands.model.error_after_words = 0
+        assert talk.session.request_reply()
+        await talk.caller.is_silent(0.2)
+        assert talk.line.turns()[-1].status is TurnStatus.FAILED
+        assert talk.line.stops == []
+        hands.model.error_after_words = None
+        await talk.caller.speaks(0.4)
+        assert talk.line.stops[0][1] == talk.line.of_type(ReplyStarted)[0].reply_id
+        await talk.caller.is_silent(4.0)
+    assert talk.line.turns()[-1].heard_text == "Yes?"

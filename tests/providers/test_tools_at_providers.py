@@ -11,7 +11,7 @@ from tests.simulators.openai_running import OpenAiRunning
 from tests.tools.stand_ins import NotedContext
 from warmline.core.clock import SystemClock
 from warmline.errors import ProviderUnavailable
-from warmline.interfaces.llm import LanguageModel, LlmRequest, Message, Role, ToolCall
+from warmline.interfaces.llm import CallProgress, LanguageModel, LlmRequest, Message, Role, ToolCall
 from warmline.pool.dialling import Dialler, ssl_context
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.resolver import Resolver
@@ -83,7 +83,7 @@ class Wire:
             self.messages.append(Message(Role.USER, text))
         request = LlmRequest(self.messages, "Be kind.", f"sess_{id(self)}", BOX.specs)
         async with self.model.stream(request) as pieces:
-            came = [piece async for piece in pieces]
+            came = [piece async for piece in pieces if not isinstance(piece, CallProgress)]
         said = "".join(piece for piece in came if isinstance(piece, str))
         calls = tuple(piece for piece in came if isinstance(piece, ToolCall))
         self.messages.append(Message(Role.ASSISTANT, said, tool_calls=calls))

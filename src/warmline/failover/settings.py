@@ -15,7 +15,7 @@ DEFAULT_BOUNDS: Final[Mapping[Wait, Bounds]] = MappingProxyType({
     # With `again_s`, another provider is asked within 950 ms of the first.
     Wait.LLM_FIRST_TEXT: Bounds(0.35, 0.7),
     Wait.LLM_STALL: Bounds(0.5, 1.0),
-    Wait.TTS_FIRST_AUDIO: Bounds(0.35, 0.7),
+    Wait.TTS_FIRST_AUDIO: Bounds(0.35, 0.6),
     # Up to `playout.lead_ms` of audio is on its way to the ear meanwhile.
     Wait.TTS_STALL: Bounds(0.4, 0.8),
     # Deepgram's Nova is waited for 1 s where there may have been nothing to hear.

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Final
 
 from warmline.core.clock import Clock
 from warmline.core.line_use import OnLine
@@ -18,12 +17,9 @@ from warmline.failover.legs import FailoverState, Leg
 from warmline.failover.patience import FEW, Wait, percentile_s
 from warmline.failover.relay import Relay
 from warmline.failover.running import relayed
-from warmline.interfaces.llm import LanguageModel, LlmPiece, LlmRequest, ToolCall
+from warmline.interfaces.llm import CallProgress, LanguageModel, LlmPiece, LlmRequest, ToolCall
 
 __all__ = ["stream"]
-
-_TOOLS: Final = 2.0
-"""How much more patience a request with tools gets: a call comes whole, when its last argument is written."""
 
 
 @asynccontextmanager
@@ -35,7 +31,7 @@ async def stream(
     *,
     on_line: OnLine | None = None,
     on_setback: OnSetback | None = None,
-) -> AsyncIterator[AsyncIterator[LlmPiece]]:
+) -> AsyncIterator[AsyncIterator[str | ToolCall]]:
     """Return an answer's text in whole words as they come, and calls of tools; as `LanguageModel.stream`.
 
     A leg that gives nothing in time is asked again on another line, then the next leg is; the first
@@ -88,10 +84,12 @@ class _Answer(Relay[LanguageModel, LlmPiece]):
         self._seam = Seam("")
         state.hedges.asked()
 
-    async def pieces(self) -> AsyncGenerator[LlmPiece, None]:
+    async def pieces(self) -> AsyncGenerator[str | ToolCall, None]:
         """Yield what is passed on."""
         try:
             while (piece := await self.next()) is not None:
+                if isinstance(piece, CallProgress):
+                    continue
                 if isinstance(piece, ToolCall):
                     if text := self._flushed():
                         yield text
@@ -133,11 +131,6 @@ class _Answer(Relay[LanguageModel, LlmPiece]):
         """Join what comes to what was said."""
         self._words.drop()
         self._seam = Seam(self._said)
-
-    def patience_s(self, leg: str, wait: Wait) -> float:
-        """Return how long to wait for a leg."""
-        patience_s = super().patience_s(leg, wait)
-        return patience_s * _TOOLS if self._request.tools else patience_s
 
     def hedge_s(self, leg: str) -> float | None:
         """Return after how long a second request may be sent, if that is wanted and anything is known."""

@@ -12,6 +12,7 @@ from warmline.core.line_use import OnLine
 from warmline.interfaces.retriever import Passage
 
 __all__ = [
+    "CallProgress",
     "ConversationPreparer",
     "LanguageModel",
     "LlmPiece",
@@ -63,7 +64,12 @@ class ToolCall:
     """JSON as the model wrote it: it may be malformed."""
 
 
-LlmPiece = str | ToolCall
+@dataclass(frozen=True, slots=True)
+class CallProgress:
+    """The model is writing a call, which comes when it is whole: a sign of life, and nothing else."""
+
+
+LlmPiece = str | ToolCall | CallProgress
 """A piece of the reply's text, or a call; calls may stand anywhere in a stream."""
 
 

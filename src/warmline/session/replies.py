@@ -47,7 +47,8 @@ _REPLY_STATUS: Final = {
 class Replies:
     """A session's replies, of which at most one is the agent's turn and not over; drafts are beside it.
 
-    What changes here: `current`, `_past` and `_left_until_s`, in methods that do not await.
+    What changes here: `current`, `_past`, and what is known of the one that was left playing, in methods
+    that do not await.
     """
 
     def __init__(self, stage: Stage, providers: Providers, on_floor_open: Callable[[], None]) -> None:
@@ -65,8 +66,11 @@ class Replies:
         self.retrieving = self._answering.retrieving
         self._past: deque[Reply] = deque(maxlen=_KEPT)
         self._count = 0
+        self._left_id = ""
+        """The reply that was left playing last."""
+
         self._left_until_s = 0.0
-        """Until when a reply sounds that was left playing."""
+        """Until when that sounds."""
 
     async def prepare(self) -> None:
         """Get ready what the first reply will want; nobody waits for it."""
@@ -145,6 +149,7 @@ class Replies:
         """
         reply = self.current
         assert reply is not None
+        self._silence_left()
         reply.pause()
         self._stage.context.heard(reply.item_id, reply.heard_so_far())
 
@@ -173,6 +178,7 @@ class Replies:
         Playing is silenced first; then what was heard goes into the context; then the reply's
         retrieval, model stream and synthesis are cancelled.
         """
+        self._silence_left()
         reply = self.current
         if reply is None:
             return False
@@ -181,7 +187,6 @@ class Replies:
             stopped_at_s = reply.paused_at_s
         else:
             self._stage.channel.stop_playout(reply.id)
-        self._left_until_s = 0.0
         if status is TurnStatus.INTERRUPTED:
             reply.timeline.record(Mark.BARGE_IN, stopped_at_s)
         self._close(reply, status, reply.heard_so_far())
@@ -197,7 +202,7 @@ class Replies:
         if reply is None or reply.standing is Standing.PAUSED:
             return
         now_s = self._stage.clock.now_s()
-        self._left_until_s = now_s + reply.playing.playout.lead_s(now_s)
+        self._left_id, self._left_until_s = reply.id, now_s + reply.playing.playout.lead_s(now_s)
         reply.cancel()
         self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
 
@@ -237,6 +242,14 @@ class Replies:
         self._stage.context.heard(item_id, heard)
         self._stage.channel.send(TurnMeasured(reply.report(heard)))
         return True
+
+    def _silence_left(self) -> None:
+        """Stop the sound of a reply that was left playing."""
+        if self._left_until_s > self._stage.clock.now_s():
+            self._stage.channel.stop_playout(self._left_id)
+            if self.current is not None:
+                self.current.playing.playout.follows(0.0)
+        self._left_until_s = 0.0
 
     def _sounding(self, reply_id: str) -> Reply | None:
         """Return the current reply if that is the one meant and it is to be heard; other reports are late."""
@@ -307,7 +320,9 @@ class Replies:
         await self._answering.apologise(reply)
         if not reply.is_over:
             heard = reply.heard_so_far()
-            self._stage.channel.stop_playout(reply.id)
+            if Mark.AUDIO_SENT in reply.timeline:
+                self._stage.channel.stop_playout(reply.id)
+                self._left_until_s = 0.0
             self._finish(reply, TurnStatus.FAILED, heard, reason)
 
     def _finish(self, reply: Reply, status: TurnStatus, heard: str, detail: str = "") -> None:

@@ -16,7 +16,7 @@ from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import LineUse, OnLine
 from warmline.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from warmline.interfaces.clause_voice import ClauseVoice
-from warmline.interfaces.llm import LlmPiece, LlmRequest, ToolCall
+from warmline.interfaces.llm import CallProgress, LlmPiece, LlmRequest, ToolCall
 from warmline.interfaces.retriever import Passage, Query
 from warmline.interfaces.stt import (
     OnSttFailure,
@@ -412,7 +412,7 @@ class ScriptedModel:
 def _words(reply: str | Sequence[LlmPiece]) -> list[LlmPiece]:
     words: list[LlmPiece] = []
     for piece in [reply] if isinstance(reply, str) else reply:
-        words += [piece] if isinstance(piece, ToolCall) else re.findall(r"\S+\s*", piece)
+        words += [piece] if isinstance(piece, ToolCall | CallProgress) else re.findall(r"\S+\s*", piece)
     return words
 
 

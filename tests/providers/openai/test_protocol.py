@@ -14,7 +14,7 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsStr
 from pydantic import TypeAdapter
 
 from warmline.errors import ProviderRejected, ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmRequest, Message, Role, ToolCall, ToolSpec
+from warmline.interfaces.llm import CallProgress, LlmRequest, Message, Role, ToolCall, ToolSpec
 from warmline.interfaces.retriever import Passage
 from warmline.pool.sse import EventStream
 from warmline.providers.openai.failures import failure
@@ -32,6 +32,11 @@ STREAM = (
     '"prompt_tokens_details":{"cached_tokens":1920}}}\n\n'
     "data: [DONE]\n\n"
 ).encode()
+
+
+def whole(pieces):
+    """Return the words and the calls, without the signs of life in between."""
+    return [piece for piece in pieces if not isinstance(piece, CallProgress)]
 
 
 @given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=20))
@@ -96,7 +101,8 @@ def test_calls_come_whole_and_in_order_wherever_the_stream_is_cut(cuts):
         pieces += stream.feed(CALL_STREAM[start:end])
         start = end
     stream.finish()
-    assert pieces == ["One moment.", ORDER, MENU]
+    assert whole(pieces) == ["One moment.", ORDER, MENU]
+    assert isinstance(pieces[1], CallProgress)
 
 
 @pytest.mark.parametrize(
@@ -114,12 +120,13 @@ def test_calls_come_whole_and_in_order_wherever_the_stream_is_cut(cuts):
 )
 def test_calls_are_told_apart_as_compatible_servers_send_them(stream):
     """Each in its own way."""
-    assert ChatStream("m").feed(stream) == [ORDER, MENU]
+    assert whole(ChatStream("m").feed(stream)) == [ORDER, MENU]
 
 
 def test_a_call_without_an_id_is_given_one():
     """Its answer is sent back under it."""
-    (call,) = ChatStream("m").feed(deltas({"index": 0, "function": {"name": "menu"}}, finish="tool_calls"))
+    pieces = ChatStream("m").feed(deltas({"index": 0, "function": {"name": "menu"}}, finish="tool_calls"))
+    (call,) = whole(pieces)
     assert isinstance(call, ToolCall)
     assert call.id.startswith("call_")
 
@@ -127,9 +134,8 @@ def test_a_call_without_an_id_is_given_one():
 def test_a_call_that_was_cut_off_is_none():
     """What it would have asked for is not known."""
     stream = ChatStream("m")
-    assert stream.feed(CALL_STREAM[: CALL_STREAM.index(b'data: {"choices":[{"index":0,"delta":{},')]) == [
-        "One moment."
-    ]
+    pieces = stream.feed(CALL_STREAM[: CALL_STREAM.index(b'data: {"choices":[{"index":0,"delta":{},')])
+    assert whole(pieces) == ["One moment."]
     with pytest.raises(ProviderUnavailable, match="cut off"):
         stream.finish()
 

@@ -10,7 +10,7 @@ from openai.types.responses.response_input_item_param import FunctionCallOutput
 from pydantic import TypeAdapter
 
 from warmline.errors import ProviderRejected, ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmRequest, Message, Role, ToolCall, ToolSpec
+from warmline.interfaces.llm import CallProgress, LlmRequest, Message, Role, ToolCall, ToolSpec
 from warmline.interfaces.retriever import Passage
 from warmline.providers.openai.responses_events import ResponseStream, kind_and_lane
 from warmline.providers.openai.responses_protocol import (
@@ -114,7 +114,7 @@ CALL_EVENTS = [
 def test_a_call_comes_whole_and_once():
     """It is in an event of its own, and again at the end of the response."""
     stream = ResponseStream("m")
-    assert stream.feed(sse(*CALL_EVENTS)) == ["One moment.", ORDER]
+    assert stream.feed(sse(*CALL_EVENTS)) == ["One moment.", CallProgress(), CallProgress(), ORDER]
     assert stream.calls == (ORDER,)
     late = ResponseStream("m")
     assert late.feed(sse(CREATED, CALL_EVENTS[-1])) == [ORDER]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -43,6 +44,9 @@ _CLOSE_CODES: Final = {
     EndReason.FAILED: 1011,
 }
 """RFC 6455 and its registry: 1012 is a service restart, 1011 an error on our side."""
+
+_KEPT: Final = 8
+"""Replies whose sound may still have to be stopped."""
 
 _CONTENT_TYPES: Final = {"input_text", "output_text", "text"}
 
@@ -90,6 +94,9 @@ class BrowserChannel:
         self._decoder = Pcm16kDecoder(config.input_format)
         self._conversation: Conversation | None = None
         self._reply: _OpenReply | None = None
+        self._replies: deque[_OpenReply] = deque(maxlen=_KEPT)
+        """The last ones, of which the client may still be playing one that is done."""
+
         self._metadata: dict[str, str] | None = None
         self._has_spoken = False
         self._is_closed = False
@@ -262,6 +269,7 @@ class BrowserChannel:
                 self._send(writer.user_turn(event))
             case ReplyStarted(reply_id=reply_id, item_id=item_id):
                 self._reply = _OpenReply(reply_id, item_id)
+                self._replies.append(self._reply)
                 metadata, self._metadata = self._metadata, None
                 self._send(writer.response_started(reply_id, item_id, self._config.modality, metadata))
             case ReplyResumed(reply_id=reply_id, item_id=item_id, from_ms=from_ms, until_ms=until_ms):
@@ -292,9 +300,10 @@ class BrowserChannel:
 
     def stop_playout(self, reply_id: str) -> None:
         """Tell the client to be silent."""
-        if self._reply is not None:
-            item_id = self._reply.item_id
-            self._send([self._writer.event("warmline.playout.stop", response_id=reply_id, item_id=item_id)])
+        for reply in self._replies:
+            if reply.reply_id == reply_id:
+                ids = {"response_id": reply_id, "item_id": reply.item_id}
+                self._send([self._writer.event("warmline.playout.stop", **ids)])
 
     def close(self, reason: EndReason) -> None:
         """Say why, and close the socket."""

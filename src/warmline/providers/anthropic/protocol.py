@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from warmline.errors import ProviderRejected, ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmPiece, LlmRequest, Message, Role, ToolCall
+from warmline.interfaces.llm import CallProgress, LlmPiece, LlmRequest, Message, Role, ToolCall
 from warmline.interfaces.prompting import paired, prompt_text, system_prompt
 from warmline.pool.http import HttpRequest
 from warmline.pool.sse import EventStream
@@ -274,9 +274,11 @@ class MessageStream:
                 return piece.text
             case _Event(type="content_block_start", content_block=_Piece(type="tool_use") as piece):
                 self._call = ToolCall(piece.id, piece.name, "")
+                return CallProgress()
             case _Event(type="content_block_delta", delta=_Piece(type="input_json_delta") as piece):
                 if self._call is not None:
                     self._call = replace(self._call, arguments=self._call.arguments + piece.partial_json)
+                    return CallProgress()
             case _Event(type="content_block_stop"):
                 call, self._call = self._call, None
                 return call if call is None or call.arguments else replace(call, arguments="{}")

@@ -9,7 +9,7 @@ import msgspec
 
 from warmline.core.ids import new_id
 from warmline.errors import ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmPiece, LlmRequest, Message, Role, ToolCall, ToolSpec
+from warmline.interfaces.llm import CallProgress, LlmPiece, LlmRequest, Message, Role, ToolCall, ToolSpec
 from warmline.interfaces.prompting import paired, prompt_text, system_prompt
 from warmline.pool.http import HttpRequest
 from warmline.pool.sse import EventStream
@@ -219,6 +219,7 @@ class ChatStream:
         pieces: list[LlmPiece] = [text] if text else []
         for delta in choice.delta.tool_calls or ():
             self._grow(delta)
+            pieces.append(CallProgress())
         if choice.finish_reason:
             self.finish_reason = choice.finish_reason
             pieces += self._take_calls()

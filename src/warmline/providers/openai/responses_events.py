@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from warmline.errors import ProviderUnavailable, RemoteProtocolError
-from warmline.interfaces.llm import LlmPiece, ToolCall
+from warmline.interfaces.llm import CallProgress, LlmPiece, ToolCall
 from warmline.pool.sse import EventStream
 from warmline.providers.openai.failures import PROVIDER, ErrorDetail, stream_failure
 from warmline.providers.openai.protocol import Usage
@@ -179,6 +179,8 @@ class ResponseStream:
         match kind:
             case "response.output_text.delta" | "response.refusal.delta":
                 return self._add(_DELTA.decode(data))
+            case "response.function_call_arguments.delta":
+                return [CallProgress()]
             case "response.output_item.done":
                 return [*self._add_calls([_OF_ITEM.decode(data).item])]
             case "response.created":

@@ -18,7 +18,7 @@ class FailoverTable:
         "How long an answer's first text may take before it is asked for again, on another line and then of "
         "`providers.llm_fallbacks`; whoever is first is heard. This and the times below are the most: what "
         "things take is measured, and half as much again as they nearly always take is enough. Raise it for "
-        "a model that is always slower. A request with tools may take twice as long.",
+        "a model that is always slower.",
         unit="ms",
         at_least=50,
         at_most=60_000,
@@ -35,7 +35,7 @@ class FailoverTable:
     )
     llm_stall_least_ms: int = setting(500, "The least of that.", unit="ms", at_least=50, at_most=60_000)
     tts_first_ms: int = setting(
-        700,
+        600,
         "How long a reply's first audio may take before it is asked for again, on another line and then of "
         "`providers.tts_fallbacks`.",
         unit="ms",
