@@ -116,10 +116,10 @@ def test_every_decision_says_why_in_words():
 @pytest.mark.parametrize(
     ("spent", "reason", "text"),
     [
-        ({"text": "yes"}, DraftReason.TOO_FEW_WORDS, "partial of 1 words, 2 are needed"),
-        ({"text": "um, uh"}, DraftReason.TOO_FEW_WORDS, "partial of 0 words, 2 are needed"),
-        ({"trigger": FINAL, "text": ""}, DraftReason.TOO_FEW_WORDS, "final of 0 words, 1 are needed"),
-        ({"trigger": EAGER, "text": "Um."}, DraftReason.TOO_FEW_WORDS, "eager end of 0 words, 1 are needed"),
+        ({"text": "yes"}, DraftReason.TOO_FEW_WORDS, "partial has 1 of 2 words"),
+        ({"text": "um, uh"}, DraftReason.TOO_FEW_WORDS, "partial has 0 of 2 words"),
+        ({"trigger": FINAL, "text": ""}, DraftReason.TOO_FEW_WORDS, "final has 0 of 1 words"),
+        ({"trigger": EAGER, "text": "Um."}, DraftReason.TOO_FEW_WORDS, "eager end has 0 of 1 words"),
         ({"drafts_this_turn": 3}, DraftReason.TOO_MANY_DRAFTS, "3 drafts this turn, the limit is 3"),
         (
             {"wasted_tokens_last_minute": 10_000},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,9 +50,18 @@ def simulate_command(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print where they are as one line of JSON, for programs.")
     ] = False,
+    while_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--while-stdin", help="Stop when the standard input ends too: when who started them is gone."
+        ),
+    ] = False,
 ) -> None:
     """Run the providers' simulators until Ctrl+C: their wires over TLS, with faults and a network between."""
-    run(_simulate, _Wanted(profile, only or [], host, port, certificate, vocabulary, idle, seed, as_json))
+    wanted = _Wanted(
+        profile, only or [], host, port, certificate, vocabulary, idle, seed, as_json, while_stdin
+    )
+    run(_simulate, wanted)
 
 
 class _Wanted(msgspec.Struct, frozen=True):
@@ -63,6 +74,7 @@ class _Wanted(msgspec.Struct, frozen=True):
     idle_s: float | None
     seed: int
     as_json: bool
+    while_stdin: bool
 
 
 async def _simulate(wanted: _Wanted) -> None:
@@ -98,9 +110,17 @@ async def _simulate(wanted: _Wanted) -> None:
                 print(found.description().decode(), flush=True)  # noqa: T201 - it is the output
             else:
                 _tell(found, wanted.certificate or found.certificate, console)
-            await anyio.sleep_forever()
+            if wanted.while_stdin:
+                await anyio.to_thread.run_sync(_until_stdin_ends, abandon_on_cancel=True)
+            else:
+                await anyio.sleep_forever()
     finally:
         starting.stop()
+
+
+def _until_stdin_ends() -> None:
+    while os.read(sys.stdin.fileno(), 4_096):
+        pass
 
 
 def _sentences(path: Path | None) -> list[str]:

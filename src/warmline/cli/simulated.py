@@ -92,7 +92,7 @@ async def simulated(
         vocabulary = anyio.Path(folder, "vocabulary.txt")
         await vocabulary.write_text("\n".join(" ".join(each.split()) for each in sentences), "utf-8")
         command = [sys.executable, "-m", "warmline.cli.main", "simulate", "--json", "--profile", profile]
-        command += ["--vocabulary", str(vocabulary)]
+        command += ["--vocabulary", str(vocabulary), "--while-stdin"]
         if idle_s is not None:
             command += ["--idle", str(idle_s)]
         for name in only:
@@ -102,7 +102,7 @@ async def simulated(
         with open(said, "wb") as file:  # noqa: ASYNC230 - a file of this machine's, at start-up
             process = await anyio.open_process(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stderr=file,
                 # Ctrl+C is for the command, which stops them in its own time.
                 start_new_session=True,

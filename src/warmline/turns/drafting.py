@@ -177,7 +177,7 @@ def _refusal(pause: Pause, spent: Spent, policy: DraftingPolicy, language: str) 
     words = word_count(pause.text, language)
     least = policy.least_words if pause.trigger is DraftTrigger.PARTIAL else 1
     if words < least:
-        return _skip(DraftReason.TOO_FEW_WORDS, f"{pause.trigger.value} of {words} words, {least} are needed")
+        return _skip(DraftReason.TOO_FEW_WORDS, f"{pause.trigger.value} has {words} of {least} words")
     if spent.drafts_this_turn >= policy.drafts_per_turn:
         return _skip(
             DraftReason.TOO_MANY_DRAFTS,

@@ -15,7 +15,7 @@ __all__ = ["parse_assignments"]
 def parse_assignments(assignments: Iterable[str]) -> dict[str, object]:
     """Return flags for `load_settings`; the last one wins where a setting is given twice.
 
-    A text needs no quotes: `agent.greeting=Hello there`. Everything else is written as in the file;
+    A text needs no quotes, and may have them: `agent.greeting=Hello there`. Everything else is written as in the file;
     a list of one may be written as its only item.
 
     Raises:
@@ -36,7 +36,9 @@ def _raw(name: str, text: str) -> object:
     setting = setting_named(name)
     if setting is None and not name.startswith(f"{PLUGINS}."):
         return text
-    if setting and setting.kind in {Kind.TEXT, Kind.CHOICE, Kind.PROVIDER, Kind.PATH, Kind.SECRET}:
+    is_text = setting and setting.kind in {Kind.TEXT, Kind.CHOICE, Kind.PROVIDER, Kind.PATH, Kind.SECRET}
+    is_quoted = len(text) > 1 and text[0] in "\"'" and text[0] == text[-1]
+    if is_text and not is_quoted:
         return text
     if setting and setting.kind in {Kind.TEXTS, Kind.PROVIDERS} and not text.startswith("["):
         return [text] if text else []
