@@ -17,8 +17,10 @@ from warmline.server.access import Access
 from warmline.server.assembly import session_settings
 from warmline.server.pages import application
 from warmline.server.services.knowledge import Knowledge
+from warmline.server.realtime import REALTIME_PATH, Realtime
 from warmline.server.sessions import Sessions
 from warmline.server.settings import Settings
+from warmline.server.sockets import by_path
 from warmline.server.websocket import media_protocol
 from warmline.session.settings import Providers
 
@@ -74,7 +76,15 @@ async def serve(
         public_origins=settings.server.public_origins,
         api_key=settings.server.api_key,
     )
-    sessions = Sessions(providers, session_settings(settings), settings.limits, access, SystemClock())
+    sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s)
+    realtime = Realtime(
+        sessions,
+        providers,
+        session_settings(settings),
+        access,
+        SystemClock(),
+        text_chars=settings.limits.text_chars,
+    )
     facts = {
         "example_questions": knowledge.example_questions,
         "documents": {
@@ -99,7 +109,7 @@ async def serve(
     config = uvicorn.Config(
         application(access, facts, lambda: sessions.count, lifespan),
         http="auto",
-        ws=media_protocol(sessions.accept, settings.limits.message_bytes),
+        ws=media_protocol(by_path({REALTIME_PATH: realtime.accept}), settings.limits.message_bytes),
         log_config=None,
         access_log=False,
         lifespan="on",
