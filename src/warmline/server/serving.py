@@ -16,8 +16,8 @@ from warmline.errors import ConfigError
 from warmline.server.access import Access
 from warmline.server.assembly import session_settings
 from warmline.server.pages import application
-from warmline.server.services.knowledge import Knowledge
 from warmline.server.realtime import REALTIME_PATH, Realtime
+from warmline.server.services.knowledge import Knowledge
 from warmline.server.sessions import Sessions
 from warmline.server.settings import Settings
 from warmline.server.sockets import by_path
