@@ -172,8 +172,8 @@ rate_wpm = "fast"
          "stop_ms, speech_threshold, interrupt, resume, longest_silence_ms, final_deadline_ms"),
         ("[zzz]", "line 1: [zzz] is unknown; the tables are [server], [limits], [turns], [drafts], "
          "[playout], [knowledge], [agent], [tools], [voice], [recogniser], [providers], "
-         "[openai], [anthropic], [elevenlabs], [deepgram], [lines], [failover], "
-         "[log], [plugins.NAME]"),
+         "[openai], [anthropic], [elevenlabs], [deepgram], [phone], [telnyx], [twilio], "
+         "[lines], [failover], [log], [plugins.NAME]"),
         ("zzz = 1", "line 1: zzz is unknown; `warmline config --example` shows every setting"),
         ("[turns]\nsilence_ms = true", "line 2: turns.silence_ms is true; it must be a whole number of "
          "milliseconds from 100 to 5000"),
@@ -368,4 +368,8 @@ def test_every_secret_can_be_set_from_the_variable_that_it_names():
         "anthropic.api_key",
         "elevenlabs.api_key",
         "deepgram.api_key",
+        "telnyx.api_key",
+        "telnyx.public_key",
+        "twilio.account_sid",
+        "twilio.auth_token",
     }

@@ -11,6 +11,7 @@ from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting,
 from warmline.server.settings.example import example_file
 from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.load import DEFAULT_FILE, LoadedSettings, load_settings
+from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
     DeepgramTable,
@@ -50,6 +51,7 @@ __all__ = [
     "LoadedSettings",
     "LogTable",
     "OpenAiTable",
+    "PhoneTable",
     "PlayoutTable",
     "RecogniserTable",
     "Secret",
@@ -58,8 +60,10 @@ __all__ = [
     "Settings",
     "Source",
     "SourceKind",
+    "TelnyxTable",
     "ToolsTable",
     "TurnsTable",
+    "TwilioTable",
     "Value",
     "VoiceTable",
     "example_file",

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.failover_table import FailoverTable
+from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
     DeepgramTable,
@@ -33,11 +34,14 @@ __all__ = [
     "KnowledgeTable",
     "LimitsTable",
     "LogTable",
+    "PhoneTable",
     "PlayoutTable",
     "RecogniserTable",
     "ServerTable",
     "Settings",
+    "TelnyxTable",
     "ToolsTable",
+    "TwilioTable",
     "VoiceTable",
 ]
 
@@ -318,6 +322,9 @@ class Settings:
     anthropic: AnthropicTable = AnthropicTable()
     elevenlabs: ElevenLabsTable = ElevenLabsTable()
     deepgram: DeepgramTable = DeepgramTable()
+    phone: PhoneTable = PhoneTable()
+    telnyx: TelnyxTable = TelnyxTable()
+    twilio: TwilioTable = TwilioTable()
     lines: LinesTable = LinesTable()
     failover: FailoverTable = FailoverTable()
     log: LogTable = LogTable()
