@@ -84,6 +84,11 @@ class Access:
             f"This server is not known as {name!r}; if it should be, add the name to server.allowed_hosts",
         )
 
+    def check_key(self, headers: Mapping[str, str]) -> Refusal | None:
+        """Return why a program's request is refused, or None if it has the key; any case of names will do."""
+        key = headers.get("Authorization", "").removeprefix("Bearer ")
+        return None if key and self._is_key(key) else self._wrong_key()
+
     def check(self, headers: Mapping[str, str], now_unix_s: int) -> Admission | Refusal:
         """Decide on a WebSocket's upgrade; `headers` finds names in any case."""
         refusal = self.check_host(headers.get("Host", ""))

@@ -49,6 +49,16 @@ class Session:
         return self._stage.floor
 
     @property
+    def turns(self) -> TurnSettings:
+        """How turns are taken now."""
+        return self._stage.turns
+
+    @property
+    def instructions(self) -> str:
+        """How the agent is told to behave now."""
+        return self._stage.instructions
+
+    @property
     def context(self) -> Context:
         """What the model is shown."""
         return self._stage.context

@@ -1,0 +1,1 @@
+"""Telephone calls: from the first ring to the record that is kept."""

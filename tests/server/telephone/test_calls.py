@@ -1,0 +1,433 @@
+"""Calls on the jumping clock: a network in memory, whole sessions, every order of events."""
+
+import base64
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import anyio
+import pytest
+
+from warmline.channels.telephone.admission import AdmissionPolicy
+from warmline.channels.telephone.lifecycle import CallEvent, CallState
+from warmline.channels.telephone.telnyx.media import TelnyxMediaWire
+from warmline.errors import ConfigError, ProviderRejected, ToolError
+from warmline.failover.legs import FailoverState
+from warmline.failover.settings import FailoverSettings
+from warmline.server.access import Refusal
+from warmline.server.sessions import Sessions
+from warmline.server.telephone.calls import CallPolicy, Calls, NoRoom, NoSuchCall
+from warmline.server.telephone.network import CallDetails
+from warmline.server.telephone.records import Records
+from warmline.session.settings import Providers, SessionSettings
+from warmline.testing.scripted import (
+    ScriptedDetector,
+    ScriptedModel,
+    ScriptedRecogniser,
+    ScriptedRetriever,
+    ScriptedVoice,
+)
+from warmline.testing.virtual_time import LoopClock
+
+pytestmark = [pytest.mark.loop, pytest.mark.anyio]
+
+INCOMING = CallDetails("v3:one", "+4915550001", "+4930100")
+BASE = "https://voice.example.com"
+
+
+@dataclass
+class ScriptedNetwork:
+    """Takes commands, and tells nothing by itself."""
+
+    name: str = "scripted"
+    commands: list[tuple[str, ...]] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    fails: set[str] = field(default_factory=set)
+    answer_s: float = 0.02
+
+    async def answer(self, call, place, *, records):
+        self.places.append(place.url)
+        await self._command("answer", call.network_id)
+
+    async def refuse(self, call, admission):
+        await self._command("refuse", admission.refusal.value, admission.text)
+
+    async def dial(self, call, place):
+        self.places.append(place.url)
+        await self._command("dial", call.number)
+        return replace(call, network_id="v3:out", caller="+4930100")
+
+    async def hang_up(self, network_id):
+        await self._command("hang up", network_id)
+
+    async def stream_again(self, network_id, place):
+        self.places.append(place.url)
+        await self._command("stream again", network_id)
+
+    async def transfer(self, network_id, number):
+        await self._command("transfer", number)
+
+    async def send_dtmf(self, network_id, digits):
+        await self._command("keys", digits)
+
+    async def record(self, network_id, *, is_on):
+        await self._command("record", str(is_on))
+
+    async def _command(self, what, *told):
+        await anyio.sleep(self.answer_s)
+        self.commands.append((what, *told))
+        if what in self.fails:
+            raise ProviderRejected(f"{what} is refused", provider="scripted", phase="command")
+
+    @property
+    def done(self):
+        return [command[0] for command in self.commands]
+
+
+class FarEnd:
+    """The network's side of one media stream: it keeps what it is sent, and plays nothing."""
+
+    def __init__(self, user):
+        self.user = user
+        self.sent = []
+        self.closed = None
+        user.opened(self)
+
+    def send(self, message):
+        self.sent.append(json.loads(message))
+
+    def close(self, code, reason):
+        self.closed = reason
+
+    def starts(self, call_id="v3:one"):
+        audio_format = {"encoding": "PCMU", "sample_rate": 8000, "channels": 1}
+        start = {"call_control_id": call_id, "media_format": audio_format}
+        self._tell({"event": "start", "stream_id": "s", "sequence_number": "1", "start": start})
+
+    def stops(self):
+        self._tell({"event": "stop", "stream_id": "s", "stop": {}})
+
+    def lost(self):
+        self.user.closed()
+
+    @property
+    def heard_s(self):
+        audio = b"".join(base64.b64decode(m["media"]["payload"]) for m in self.sent if m["event"] == "media")
+        return len(audio) / 8_000
+
+    def _tell(self, message):
+        self.user.received(json.dumps(message).encode())
+
+
+@dataclass
+class House:
+    """A server without its sockets."""
+
+    calls: Calls
+    network: ScriptedNetwork
+    sessions: Sessions
+    records: Records
+
+    def rings(self, details=INCOMING):
+        return self.calls.incoming("scripted", details, BASE)
+
+    def connects(self, place=-1):
+        path = self.network.places[place].removeprefix("wss://voice.example.com")
+        found = self.calls.accept(path, {})
+        assert not isinstance(found, Refusal)
+        return FarEnd(found[0])
+
+
+@asynccontextmanager
+async def house(*, most=4, settings=None, records=None, **policy):
+    network = ScriptedNetwork()
+    sessions = Sessions(most, 1.0)
+    kept = Records(records)
+    quiet = FailoverState(FailoverSettings(apology=""))
+    providers = Providers(
+        ScriptedDetector(),
+        ScriptedRecogniser(),
+        ScriptedRetriever(),
+        ScriptedModel(),
+        ScriptedVoice(),
+        failover=quiet,
+    )
+    told = settings or SessionSettings(greeting="Hello, this is the library.", playout_lead_s=0.4)
+    calls = Calls(sessions, providers, told, CallPolicy(**policy), kept, LoopClock())
+    calls.add_network(network, TelnyxMediaWire)
+    async with sessions.running(), calls.running():
+        yield House(calls, network, sessions, kept)
+    assert sessions.count == 0
+
+
+async def test_a_call_is_answered_talked_through_and_hung_up_on_by_the_caller():
+    """While it rings its session begins; afterwards nothing of it is left but the record."""
+    async with house() as there:
+        call = there.rings()
+        assert call.state is CallState.ANSWERING
+        await anyio.sleep(0.5)
+        assert there.network.commands == [("answer", "v3:one")]
+        assert there.sessions.count == 1
+        call.happened(CallEvent.ANSWERED)
+        far = there.connects()
+        far.starts()
+        assert far.heard_s > 0  # the greeting, in the same call
+        assert call.state is CallState.TALKING
+        await anyio.sleep(3.0)
+        far.stops()
+        there.calls.hung_up("scripted", "v3:one", by="caller", reason="normal_clearing")
+        await anyio.sleep(0.1)
+        [record] = there.calls.over
+        assert there.calls.live == []
+        assert there.sessions.count == 0
+        with pytest.raises(NoSuchCall):
+            there.calls.find(call.id)
+    assert (record.state, record.ended_by, record.reason) == ("ended", "caller", "normal_clearing")
+    assert (record.caller, record.number, record.streams) == ("+4915550001", "+4930100", 1)
+    assert record.talked_s == pytest.approx(3.0, abs=0.05)
+    assert record.figures.greeting_ms is not None
+    assert "hang up" not in there.network.done
+
+
+async def test_everything_that_is_told_may_come_twice_and_in_any_order():
+    async with house() as there:
+        call = there.rings()
+        assert there.rings() is call
+        await anyio.sleep(0.1)
+        far = there.connects()
+        far.starts()
+        call.happened(CallEvent.ANSWERED)
+        call.happened(CallEvent.ANSWERED)
+        assert call.state is CallState.TALKING
+        there.calls.hung_up("scripted", "v3:one", by="caller", reason="")
+        there.calls.hung_up("scripted", "v3:one", by="caller", reason="")
+        far.stops()
+        far.lost()
+        await anyio.sleep(0.1)
+        assert there.rings() is None  # told late
+        assert there.network.done == ["answer"]
+        there.calls.hung_up("scripted", "v3:two", by="caller", reason="")
+        assert there.rings(replace(INCOMING, network_id="v3:two")) is None
+        assert len(there.calls.over) == 1
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.03, 0.2])
+async def test_whoever_hangs_up_while_it_rings_leaves_nothing(after_s):
+    async with house() as there:
+        there.rings()
+        await anyio.sleep(after_s)
+        there.calls.hung_up("scripted", "v3:one", by="caller", reason="originator_cancel")
+        await anyio.sleep(0.2)
+        assert there.sessions.count == 0
+        [record] = there.calls.over
+        assert record.answered_at == ""
+        assert record.talked_s == 0
+
+
+async def test_the_agent_hangs_up_when_its_session_is_over():
+    async with house(settings=SessionSettings(greeting="Hello.", session_s=20.0, expiry_farewell="")) as there:
+        call = there.rings()
+        await anyio.sleep(0.1)
+        there.connects().starts()
+        await anyio.sleep(21.0)
+        assert there.network.commands[-1] == ("hang up", "v3:one")
+        assert call.state is CallState.ENDING
+        there.calls.hung_up("scripted", "v3:one", by="callee", reason="normal_clearing")
+        await anyio.sleep(0.1)
+        [record] = there.calls.over
+        assert (record.ended_by, record.reason) == ("agent", "expired")
+
+
+async def test_a_call_whose_end_the_network_keeps_to_itself_is_over_all_the_same():
+    async with house() as there:
+        call = there.rings()
+        await anyio.sleep(0.1)
+        there.connects().starts()
+        call.hang_up("operator")
+        await anyio.sleep(6.0)
+        [record] = there.calls.over
+        assert (record.ended_by, there.network.done) == ("operator", ["answer", "hang up"])
+
+
+@pytest.mark.parametrize(
+    ("policy", "text", "reason"),
+    [
+        ({"blocked": frozenset({"+4915550001"})}, "", "caller blocked"),
+        ({"numbers": frozenset({"+4930999"})}, "", "number unknown"),
+    ],
+)
+async def test_who_is_not_answered_costs_no_session(policy, text, reason):
+    async with house(admission=AdmissionPolicy(**policy)) as there:
+        call = there.rings()
+        assert there.sessions.count == 0
+        await anyio.sleep(0.1)
+        assert there.network.commands == [("refuse", reason, text)]
+        there.calls.hung_up("scripted", "v3:one", by="network", reason="")
+        await anyio.sleep(0.1)
+        assert there.calls.record(call.id).refusal == reason
+
+
+async def test_a_call_too_many_is_busy_and_disturbs_nobody():
+    async with house(most=1) as there:
+        first = there.rings()
+        second = there.rings(replace(INCOMING, network_id="v3:two"))
+        await anyio.sleep(0.1)
+        assert (first.admission.refusal, second.record.refusal) == (None, "full")
+        with pytest.raises(NoRoom):
+            async with house(most=1, public_url=BASE) as other:
+                other.rings()
+                await other.calls.dial("+4915550002")
+
+
+async def test_a_place_is_good_for_one_stream_and_is_not_to_be_guessed():
+    async with house() as there:
+        there.rings()
+        await anyio.sleep(0.1)
+        assert isinstance(there.calls.accept("/scripted/media/guess", {}), Refusal)
+        assert len(there.network.places[0].rsplit("/", 1)[-1]) >= 32
+        there.connects()
+        path = there.network.places[0].removeprefix("wss://voice.example.com")
+        assert isinstance(there.calls.accept(path, {}), Refusal)
+
+
+async def test_a_stream_that_breaks_is_asked_for_again_and_the_conversation_goes_on():
+    async with house() as there:
+        call = there.rings()
+        await anyio.sleep(0.1)
+        far = there.connects()
+        far.starts()
+        session = call.session
+        far.lost()
+        await anyio.sleep(1.5)
+        assert there.network.done == ["answer", "stream again"]
+        again = there.connects()
+        again.starts()
+        await anyio.sleep(0.2)
+        assert again.heard_s > 0  # what was not heard of the greeting
+        assert call.session is session
+        assert (call.state, call.record.streams) == (CallState.TALKING, 2)
+        there.calls.hung_up("scripted", "v3:one", by="caller", reason="")
+
+
+async def test_a_stream_that_never_comes_is_given_up():
+    async with house() as there:
+        call = there.rings()
+        await anyio.sleep(0.1)
+        call.happened(CallEvent.ANSWERED)
+        await anyio.sleep(60.0)
+        assert there.network.done == ["answer", "stream again", "stream again", "hang up"]
+        assert there.calls.record(call.id).reason == "no media stream"
+
+
+async def test_a_command_that_is_refused_ends_the_call():
+    async with house() as there:
+        there.network.fails.add("answer")
+        call = there.rings()
+        await anyio.sleep(0.2)
+        assert "answer is refused" in there.calls.record(call.id).reason
+        assert there.sessions.count == 0
+
+
+async def test_a_caller_who_is_handed_over_is_left_to_talk():
+    async with house() as there:
+        call = there.rings()
+        await anyio.sleep(0.1)
+        far = there.connects()
+        far.starts()
+        await call.transfer("+4930200")
+        await anyio.sleep(0.1)
+        assert there.sessions.count == 0
+        far.lost()
+        await anyio.sleep(10.0)
+        assert there.network.done == ["answer", "transfer"]
+        assert there.calls.live[0].state == "handed over"
+        there.calls.hung_up("scripted", "v3:one", by="caller", reason="")
+        await anyio.sleep(0.1)
+        assert there.calls.over[0].ended_by == "agent"
+
+
+async def test_what_the_network_refuses_is_told_and_the_call_goes_on():
+    async with house() as there:
+        call = there.rings()
+        await anyio.sleep(0.1)
+        there.connects().starts()
+        there.network.fails |= {"transfer", "keys"}
+        with pytest.raises(ToolError, match="transfer is refused"):
+            await call.transfer("+4930200")
+        with pytest.raises(ToolError):
+            await call.send_dtmf("1")
+        await call.set_recording(is_on=True)
+        assert call.state is CallState.TALKING
+
+
+async def test_a_call_on_hold_is_neither_heard_nor_spoken_to():
+    async with house() as there:
+        call = there.rings()
+        await anyio.sleep(0.1)
+        far = there.connects()
+        far.starts()
+        await anyio.sleep(0.2)
+        call.hold(is_on=True)
+        heard_s = far.heard_s
+        await anyio.sleep(5.0)
+        assert far.heard_s == heard_s
+        assert not call.session.turns.detects_turns
+        call.hold(is_on=False)
+        assert call.session.turns.detects_turns
+
+
+async def test_a_call_of_ours_is_made_and_its_greeting_waits_for_the_answer():
+    async with house(public_url=BASE) as there:
+        record = await there.calls.dial("+4915550002", greeting="It is I.", metadata="order 7")
+        assert (record.direction, record.caller, record.state) == ("outgoing", "+4930100", "dialling")
+        call = there.calls.find(record.id)
+        await anyio.sleep(5.0)
+        far = there.connects()
+        far.starts("v3:out")
+        assert far.heard_s > 0
+        call.happened(CallEvent.ANSWERED)
+        there.calls.hung_up("scripted", "v3:out", by="callee", reason="normal_clearing")
+        await anyio.sleep(0.1)
+        [over] = there.calls.over
+        assert (over.metadata, over.ended_by) == ("order 7", "callee")
+
+
+@pytest.mark.parametrize(("network", "told"), [("", "public_url"), ("pigeon", "pigeon")])
+async def test_a_call_that_cannot_be_made_says_what_to_set(network, told):
+    async with house() as there:
+        with pytest.raises(ConfigError, match=told):
+            await there.calls.dial("+4915550002", network=network)
+
+
+async def test_a_number_that_the_network_refuses_leaves_nothing():
+    async with house(public_url=BASE) as there:
+        there.network.fails.add("dial")
+        with pytest.raises(ProviderRejected):
+            await there.calls.dial("+4915550002")
+        await anyio.sleep(0.1)
+        assert there.sessions.count == 0
+        assert there.calls.live == []
+
+
+async def test_a_server_that_stops_hangs_up_on_everybody():
+    async with house() as there:
+        there.rings()
+        await anyio.sleep(0.1)
+        there.connects().starts()
+        await anyio.sleep(0.1)
+    assert there.network.done == ["answer", "hang up"]
+    assert there.calls.over[0].ended_by == "server"
+
+
+async def test_a_record_is_a_line_of_json_without_a_word_of_the_call(tmp_path):
+    path = tmp_path / "deep" / "calls.jsonl"
+    async with house(records=path) as there:
+        for name in ("v3:one", "v3:two"):
+            there.rings(replace(INCOMING, network_id=name))
+            there.calls.hung_up("scripted", name, by="caller", reason="")
+        await anyio.sleep(0.1)
+        while len(there.calls.over) < 2:
+            await anyio.sleep(0.01)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["network_id"] for line in lines] == ["v3:one", "v3:two"]
+    assert "library" not in path.read_text()
