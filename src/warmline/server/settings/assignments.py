@@ -15,8 +15,8 @@ __all__ = ["parse_assignments"]
 def parse_assignments(assignments: Iterable[str]) -> dict[str, object]:
     """Return flags for `load_settings`; the last one wins where a setting is given twice.
 
-    A text needs no quotes, and may have them: `agent.greeting=Hello there`. Everything else is written as in the file;
-    a list of one may be written as its only item.
+    A text needs no quotes, and may have them: `agent.greeting=Hello there`. Everything else is written as
+    in the file; a list of one may be written as its only item.
 
     Raises:
         ConfigError: one has no `=`. Names and values are checked by `load_settings`.
