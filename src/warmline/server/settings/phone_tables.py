@@ -101,12 +101,20 @@ class TelnyxTable:
         pattern=rf"(?:{_NUMBER})?",
         phrase='a telephone number in international form, such as "+442071838750"',
     )
-    codec: Literal["auto", "PCMU", "PCMA", "L16"] = setting(
-        "auto",
-        "How sound is written. `auto`: as the call itself has it, PCMU in America and PCMA in most of the "
-        "world. `L16`: 16 kHz, undecoded, where the call is of that quality.",
+    codec: Literal["PCMU", "PCMA", "L16"] = setting(
+        "PCMU",
+        "How sound is written: as the call itself has it, which is `PCMU` in America and `PCMA` in most of "
+        "the world, or as `L16` at 16 kHz, where the call is of that quality.",
     )
-    l16_big_endian: bool = setting(False, "The order of bytes in L16; reports differ, and `auto` needs none.")
+    l16_order: Literal["little", "big"] = setting(
+        "little", "The order of bytes in L16, of which reports differ; noise means that it is the other."
+    )
+    voice: str = setting(
+        "Telnyx.KokoroTTS.af",
+        "Who says `phone.closed_text` and `phone.full_text`, for which no conversation is begun.",
+        at_least=1,
+        at_most=200,
+    )
     target_legs: Literal["", "self", "opposite", "both"] = setting(
         "", "`stream_bidirectional_target_legs`; empty leaves it to Telnyx."
     )

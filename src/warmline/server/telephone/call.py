@@ -18,7 +18,7 @@ from warmline.core.clock import Clock, utc_now
 from warmline.core.ids import new_id
 from warmline.errors import InvalidTransition, ProviderError, ToolError
 from warmline.interfaces.channel import EndReason, TurnSettings
-from warmline.server.telephone.network import CallDetails, Network, StreamPlace
+from warmline.server.telephone.network import CallDetails, CallIsOver, Network, StreamPlace
 from warmline.server.telephone.records import CallRecord, FigureKeeper
 from warmline.session.session import Session
 
@@ -275,14 +275,16 @@ class Call:
                 case Act.END_SESSION:
                     self._end_session()
                 case Act.SAY_REFUSAL:
-                    pass  # The network speaks it with the answer, and tells when it has.
+                    await self.network.say(self.details.network_id, self.admission.text)
+        except CallIsOver:
+            self.happened(CallEvent.HUNG_UP)
         except ProviderError as problem:
             _log.warning(
                 "call.command_failed", extra={"call": self.id, "act": act.value, "problem": str(problem)}
             )
             if act is Act.STREAM_AGAIN:
                 self.happened(CallEvent.STREAM_FAILED)
-            elif act in (Act.ANSWER, Act.REJECT, Act.HANG_UP):
+            elif act in (Act.ANSWER, Act.REJECT, Act.SAY_REFUSAL, Act.HANG_UP):
                 # It can't be reached, so nothing is left to be done for it.
                 self.happened(CallEvent.HUNG_UP, by="network", reason=str(problem))
             elif act is Act.FALL_BACK:

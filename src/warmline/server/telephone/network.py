@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from warmline.channels.telephone.admission import Admission
+from warmline.errors import ProviderRejected
 
-__all__ = ["CallDetails", "Network", "StreamPlace"]
+__all__ = ["CallDetails", "CallIsOver", "Network", "StreamPlace"]
+
+
+class CallIsOver(ProviderRejected):
+    """It was too late for a command: the network says that the call has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,11 @@ class Network(Protocol):
         ...
 
     async def refuse(self, call: CallDetails, admission: Admission) -> None:
-        """Don't take it: a busy tone, another, or words and then the end."""
+        """Don't take it: a busy tone, another, or answer it for words alone, which `say` says."""
+        ...
+
+    async def say(self, network_id: str, text: str) -> None:
+        """Have the network itself say something; told when it has."""
         ...
 
     async def dial(self, call: CallDetails, place: StreamPlace) -> CallDetails:
