@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +41,7 @@ def application(
     facts: dict[str, Any],
     session_count: Callable[[], int],
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+    routes: Sequence[Route] = (),
 ) -> Starlette:
     """Return the ASGI application.
 
@@ -49,6 +50,7 @@ def application(
         facts: What the page is told, beside its token; see docs/reference/realtime.md.
         session_count: How many sessions there are now.
         lifespan: Runs while the server does.
+        routes: What is served besides.
     """
     template = (_FOLDER / "index.html").read_text(encoding="utf-8")
 
@@ -64,6 +66,7 @@ def application(
         routes=[
             Route("/", page),
             Route("/health", health),
+            *routes,
             Mount("/page", StaticFiles(directory=_FOLDER)),
         ],
         middleware=[Middleware(_Guard, access=access)],

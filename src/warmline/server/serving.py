@@ -6,6 +6,7 @@ import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import urlsplit
 
 import anyio
 import uvicorn
@@ -21,6 +22,10 @@ from warmline.server.services.knowledge import Knowledge
 from warmline.server.sessions import Sessions
 from warmline.server.settings import Settings
 from warmline.server.sockets import by_path
+from warmline.server.telephone.api import api_routes
+from warmline.server.telephone.calls import Calls
+from warmline.server.telephone.opening import call_policy, call_session_settings, open_networks
+from warmline.server.telephone.records import Records
 from warmline.server.websocket import media_protocol
 from warmline.session.settings import Providers
 
@@ -72,7 +77,7 @@ async def serve(
     """
     access = Access(
         host=settings.server.host,
-        allowed_hosts=settings.server.allowed_hosts,
+        allowed_hosts=(*settings.server.allowed_hosts, *_host_of(settings.phone.public_url)),
         public_origins=settings.server.public_origins,
         api_key=settings.server.api_key,
     )
@@ -85,6 +90,16 @@ async def serve(
         SystemClock(),
         text_chars=settings.limits.text_chars,
     )
+    calls = Calls(
+        sessions,
+        providers,
+        call_session_settings(session_settings(settings), settings.phone),
+        call_policy(settings.phone),
+        Records(settings.phone.records),
+        SystemClock(),
+    )
+    sockets = {REALTIME_PATH: realtime.accept}
+    routes = api_routes(calls, access)
     facts = {
         "example_questions": knowledge.example_questions,
         "documents": {
@@ -99,24 +114,29 @@ async def serve(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with sessions.running():
+        async with sessions.running(), calls.running():
             # What exists now stays: the collector need not look at it again in the middle of a turn.
             gc.collect()
             gc.freeze()
             on_ready()
             yield
 
-    config = uvicorn.Config(
-        application(access, facts, lambda: sessions.count, lifespan),
-        http="auto",
-        ws=media_protocol(by_path({REALTIME_PATH: realtime.accept}), settings.limits.message_bytes),
-        log_config=None,
-        access_log=False,
-        lifespan="on",
-        timeout_graceful_shutdown=1,
-        server_header=False,
-    )
-    await _run(_Server(config), listener)
+    async with open_networks(settings) as networks:
+        for each in networks:
+            calls.add_network(each.network, each.make_wire)
+            sockets[f"/{each.network.name}/media/"] = calls.accept
+            routes += each.routes(calls)
+        config = uvicorn.Config(
+            application(access, facts, lambda: sessions.count, lifespan, routes),
+            http="auto",
+            ws=media_protocol(by_path(sockets), settings.limits.message_bytes),
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+        await _run(_Server(config), listener)
 
 
 class _Server(uvicorn.Server):
@@ -125,6 +145,11 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _host_of(url: str) -> tuple[str, ...]:
+    host = urlsplit(url).hostname
+    return (host,) if host else ()
 
 
 async def _run(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -103,9 +103,12 @@ class Session:
         self._stage.instructions = instructions
         self._listening.configure()
 
-    def receive_audio(self, pcm: bytes) -> None:
-        """Take 16 kHz pcm16 from the person, any length, in order."""
-        self._listening.receive_audio(pcm)
+    def answered(self) -> None:
+        """The person has answered; nothing waits for that."""
+
+    def receive_audio(self, audio: bytes) -> None:
+        """Take audio from the person in the channel's format: whole samples, any length, in order."""
+        self._listening.receive_audio(audio)
 
     def clear_audio(self) -> None:
         """Forget the speech of a turn that is not over yet."""

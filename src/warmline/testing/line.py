@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from warmline.core.formats import PCM_24K, AudioFormat
+from warmline.core.formats import PCM_16K, PCM_24K, AudioFormat
 from warmline.interfaces.channel import (
     Conversation,
     EndReason,
@@ -36,7 +36,9 @@ class Line:
     never_reports: bool = False
     """It said that it would report, and does not."""
 
+    input_format: AudioFormat = PCM_16K
     output_format: AudioFormat | None = PCM_24K
+    is_ringing: bool = False
     events: list[tuple[float, SessionEvent]] = field(default_factory=list)
     stops: list[tuple[float, str]] = field(default_factory=list)
     played_bytes: dict[str, int] = field(default_factory=dict)

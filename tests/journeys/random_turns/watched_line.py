@@ -16,7 +16,7 @@ from typing import Final
 from tests.journeys.random_turns.far_ends import SOUND, Chunks
 from tests.journeys.random_turns.figures import counted, wrong_figures
 from tests.journeys.random_turns.sounding import Heard, Reply
-from warmline.core.formats import AudioFormat
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.interfaces.channel import (
     Conversation,
     EndReason,
@@ -57,6 +57,8 @@ class WatchedLine:
     """A channel; give it the session as `conversation` before it runs."""
 
     telephone: Telephone | None = None
+    input_format: AudioFormat = PCM_16K
+    is_ringing = False
 
     def __init__(self, rng: random.Random, chunks: Chunks, *, says_text_alone: bool = False) -> None:
         self.reports_playout = rng.random() < 0.7

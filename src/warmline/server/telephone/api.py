@@ -115,7 +115,7 @@ def api_routes(calls: Calls, access: Access) -> list[Route]:
                 return _refused(refusal)
             try:
                 return await handler(request)
-            except Exception as problem:  # noqa: BLE001 - what is not known here is raised again
+            except Exception as problem:
                 refusal = _refusal(problem)
                 if refusal is None:
                     raise
@@ -172,5 +172,3 @@ def _refused(refusal: Refusal) -> Response:
 
 def _json(body: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(msgspec.json.encode(body), status, media_type="application/json")
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -58,8 +59,8 @@ class CallHouse(Protocol):
 class Call:
     """A call, from its first sign to its record. Implements `warmline.interfaces.channel.Telephone`.
 
-    Events come as plain calls and move the state at once; what is to be done about them is done in order
-    by `run`, one thing after another.
+    Events come as plain calls, which move the state, and begin and end the session, at once. What the
+    network has to be told is told by `run`, one thing after another.
 
     What changes here: `state` and `_acts` in `happened`; the record's fields with what is told.
     """
@@ -73,6 +74,7 @@ class Call:
         clock: Clock,
         *,
         records_from_start: bool = False,
+        hangs_up_on_machines: bool = True,
     ) -> None:
         """Prepare; nothing is done before `run`.
 
@@ -83,6 +85,7 @@ class Call:
             house: Its surroundings.
             clock: The process's.
             records_from_start: Whether the network records it from the answer on.
+            hangs_up_on_machines: Whether a call of ours ends that a machine takes.
         """
         self.id = new_id("call")
         self.details = details
@@ -102,9 +105,11 @@ class Call:
         """How turns were taken before it was put on hold; None while it is not."""
 
         self._asked_again = 0
+        self._was_told_to_end = False
         self._house = house
         self._clock = clock
         self._records_from_start = records_from_start
+        self._hangs_up_on_machines = hangs_up_on_machines
         self._recordings: list[str] = []
         self._acts: deque[Act] = deque()
         self._changed = anyio.Event()
@@ -164,9 +169,14 @@ class Call:
             self.streams += 1
         _log.debug("call.moved", extra={"call": self.id, "state": state.value, "by": event.value})
         self.state = state
-        self._acts.extend(acts)
-        self._changed.set()
-        self._changed = anyio.Event()
+        for act in acts:
+            if act is Act.BEGIN_SESSION:
+                self.begin_session()
+            elif act is Act.END_SESSION:
+                self._end_session()
+            else:
+                self._acts.append(act)
+        self._stir()
 
     def recorded(self, url: str) -> None:
         """Note where the network keeps a recording."""
@@ -180,6 +190,18 @@ class Call:
         else:
             event = CallEvent.REFUSED_ALOUD if admission.text else CallEvent.REFUSED
             self.happened(event, by="server", reason=admission.refusal.value)
+
+    def answered_by(self, result: str, *, is_human: bool) -> None:
+        """Learn whether a person or a machine answered, in the network's word.
+
+        What can't be told is taken for a person: they would be hung up on else.
+        """
+        self.machine = result
+        if not is_human and result.startswith(("machine", "fax")) and self._hangs_up_on_machines:
+            self.hang_up("agent", result)
+
+    def machine_is_ready(self) -> None:
+        """Learn that an answering machine would take a message now."""
 
     def hang_up(self, by: str, reason: str = "") -> None:
         """End it."""
@@ -238,8 +260,6 @@ class Call:
     async def run(self) -> None:
         """Do what is to be done until the call is over; cancelling hangs up."""
         try:
-            if self.details.is_outgoing:
-                self._begin_session()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch_stream)
                 tasks.start_soon(self._watch_end)
@@ -252,8 +272,13 @@ class Call:
         finally:
             if self.state is not CallState.ENDED:
                 self.happened(CallEvent.HANG_UP_ASKED, by="server", reason="shutdown")
-                with anyio.CancelScope(shield=True), anyio.move_on_after(_HANG_UP_S):
-                    await self._hang_up()
+                if not self._was_told_to_end:
+                    with (
+                        anyio.CancelScope(shield=True),
+                        anyio.move_on_after(_HANG_UP_S),
+                        suppress(ProviderError),
+                    ):
+                        await self._hang_up()
                 self.happened(CallEvent.HUNG_UP, by="server")
             self._end_session()
             with anyio.CancelScope(shield=True):
@@ -262,8 +287,6 @@ class Call:
     async def _do(self, act: Act) -> None:
         try:
             match act:
-                case Act.BEGIN_SESSION:
-                    self._begin_session()
                 case Act.ANSWER | Act.REJECT:
                     await self._answer()
                 case Act.STREAM_AGAIN:
@@ -272,8 +295,6 @@ class Call:
                     await self._fall_back()
                 case Act.HANG_UP:
                     await self._hang_up()
-                case Act.END_SESSION:
-                    self._end_session()
                 case Act.SAY_REFUSAL:
                     await self.network.say(self.details.network_id, self.admission.text)
         except CallIsOver:
@@ -304,12 +325,14 @@ class Call:
             self.happened(CallEvent.STREAM_GIVEN_UP)
             return
         self._asked_again += 1
+        self._stir()
         await self.network.stream_again(self.details.network_id, self._house.place(self))
 
     async def _fall_back(self) -> None:
         self.hang_up("server", "no media stream")
 
     async def _hang_up(self) -> None:
+        self._was_told_to_end = True
         await self.network.hang_up(self.details.network_id)
 
     async def _watch_stream(self) -> None:
@@ -317,20 +340,23 @@ class Call:
         while True:
             await self._until(lambda: self.state is CallState.CONNECTED)
             asked = self._asked_again
-            if not await self._until(
-                lambda asked=asked: self.state is not CallState.CONNECTED or self._asked_again != asked,
-                _STREAM_S,
-            ):
+
+            def is_moved(asked: int = asked) -> bool:
+                return self.state is not CallState.CONNECTED or self._asked_again != asked
+
+            if not await self._until(is_moved, _STREAM_S):
                 self.happened(CallEvent.STREAM_FAILED)
-                await self._until(
-                    lambda asked=asked: self.state is not CallState.CONNECTED or self._asked_again != asked
-                )
+                await self._until(is_moved)
 
     async def _watch_end(self) -> None:
         """Take a call for ended of which the network does not say so."""
         await self._until(lambda: self.state in (CallState.ENDING, CallState.ENDED))
         if not await self._until(lambda: self.state is CallState.ENDED, _HANG_UP_S):
             self.happened(CallEvent.HUNG_UP)
+
+    def _stir(self) -> None:
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
 
     async def _until(self, is_so: Callable[[], bool], within_s: float | None = None) -> bool:
         """Wait for what `happened` brings about; return whether it did in time."""
@@ -339,7 +365,8 @@ class Call:
                 await self._changed.wait()
         return is_so()
 
-    def _begin_session(self) -> None:
+    def begin_session(self) -> None:
+        """Begin its session, for which there is room; an incoming call's begins when it is admitted."""
         self.session = self._house.begin_session(self, self._session_ended)
 
     def _session_ended(self) -> None:

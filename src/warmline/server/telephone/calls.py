@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import secrets
-import zoneinfo
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -51,13 +51,14 @@ class CallPolicy:
     """The operator's choices about calls."""
 
     admission: AdmissionPolicy = field(default_factory=AdmissionPolicy)
-    timezone: zoneinfo.ZoneInfo = field(default_factory=lambda: zoneinfo.ZoneInfo("UTC"))
+    timezone: datetime.tzinfo = datetime.UTC
     """Where opening hours are meant."""
 
     public_url: str = ""
     """Where networks reach this server; empty: under the name that each webhook was sent to."""
 
     records_from_start: bool = False
+    hangs_up_on_machines: bool = True
 
 
 class Calls:
@@ -213,9 +214,13 @@ class Calls:
             known = ", ".join(self._networks) or "none: set TELNYX_API_KEY or TWILIO_AUTH_TOKEN"
             raise ConfigError(f"calling over {name or 'a network'}: there is {known}")
         if not self._policy.public_url:
-            raise ConfigError("calling somebody: set phone.public_url to where the network reaches this server")
+            raise ConfigError(
+                "calling somebody: set phone.public_url to where the network reaches this server"
+            )
         if not self._sessions.has_room:
-            raise NoRoom(f"all {self._sessions.most} places are taken (limits.sessions); try again in a while")
+            raise NoRoom(
+                f"all {self._sessions.most} places are taken (limits.sessions); try again in a while"
+            )
         settings = self._settings
         if greeting is not None:
             settings = replace(settings, greeting=greeting)
@@ -290,12 +295,15 @@ class Calls:
             self,
             self._clock,
             records_from_start=self._policy.records_from_start,
+            hangs_up_on_machines=self._policy.hangs_up_on_machines,
         )
         self._live[call.id] = call
         self._settings_of[call.id] = settings
         self._base_urls[call.id] = self._policy.public_url or base_url
         if details.network_id:
             self._by_network[network, details.network_id] = call
+        if details.is_outgoing:
+            call.begin_session()
         _log.info("call.began", extra={"call": call.id, "network": network})
         self._tasks.start_soon(call.run)
         return call

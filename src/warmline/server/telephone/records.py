@@ -161,7 +161,9 @@ class Records:
             try:
                 await anyio.to_thread.run_sync(_append, self._path, line)
             except OSError as problem:
-                _log.error("call.record_not_written", extra={"path": str(self._path), "problem": str(problem)})
+                _log.error(
+                    "call.record_not_written", extra={"path": str(self._path), "problem": str(problem)}
+                )
 
 
 def _append(path: Path, line: bytes) -> None:

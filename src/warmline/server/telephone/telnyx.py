@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from collections import deque
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from warmline.channels.telephone.telnyx.commands import Detection, Legs, Stream,
 from warmline.channels.telephone.telnyx.signature import TelnyxSignatures
 from warmline.core.formats import AudioFormat
 from warmline.core.ids import new_id
-from warmline.errors import RemoteProtocolError
+from warmline.errors import ConfigError, RemoteProtocolError
 from warmline.server.telephone.calls import Calls
 from warmline.server.telephone.network import CallDetails, CallIsOver, StreamPlace
 
@@ -86,9 +85,7 @@ class TelnyxNetwork:
             cause: commands.RejectCause = "USER_BUSY" if admission.is_busy else "CALL_REJECTED"
             await self._send(commands.reject(call.network_id, command_id=new_id("cmd"), cause=cause))
             return
-        await self._send(
-            commands.answer(call.network_id, command_id=new_id("cmd"), client_state=_REFUSAL)
-        )
+        await self._send(commands.answer(call.network_id, command_id=new_id("cmd"), client_state=_REFUSAL))
 
     async def say(self, network_id: str, text: str) -> None:
         """Have Telnyx say something; told when it has."""
@@ -100,6 +97,11 @@ class TelnyxNetwork:
 
     async def dial(self, call: CallDetails, place: StreamPlace) -> CallDetails:
         """Call somebody."""
+        if not self._number or not self._connection_id:
+            raise ConfigError(
+                "calling over Telnyx: set telnyx.number, which is called from, and telnyx.connection_id, "
+                "the Call Control application's id"
+            )
         answer = await self._client.send(
             commands.dial(
                 call.number,
@@ -119,9 +121,7 @@ class TelnyxNetwork:
 
     async def stream_again(self, network_id: str, place: StreamPlace) -> None:
         """Ask for another media stream."""
-        await self._send(
-            commands.streaming_start(network_id, self._stream(place), command_id=new_id("cmd"))
-        )
+        await self._send(commands.streaming_start(network_id, self._stream(place), command_id=new_id("cmd")))
 
     async def transfer(self, network_id: str, number: str) -> None:
         """Connect the caller with somebody else."""
@@ -138,12 +138,7 @@ class TelnyxNetwork:
 
     async def play(self, network_id: str, wav: bytes) -> None:
         """Play a recording."""
-        content = base64.b64encode(wav).decode()
-        await self._send(
-            commands.playback_start(
-                network_id, command_id=new_id("cmd"), playback_content=content, audio_type="wav"
-            )
-        )
+        await self._send(commands.playback_start(network_id, command_id=new_id("cmd"), audio=wav))
 
     async def stop_playing(self, network_id: str) -> None:
         """Stop all recordings."""
@@ -232,8 +227,6 @@ class TelnyxWebhooks:
                 call.answered_by(result, is_human=event.is_human)
             case told.MachineGreetingEnded():
                 call.machine_is_ready()
-            case told.PlaybackEnded():
-                call.file_played()
             case told.RecordingSaved(urls=urls):
                 for url in urls.values():
                     call.recorded(url)

@@ -1,0 +1,290 @@
+"""A telephone call as a session's channel, whichever network it is on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from warmline.channels.telephone.keys import KeyCollector, keys_text
+from warmline.channels.telephone.marking import Cut, MarkedPlayout, Outgoing, Played, SendAudio
+from warmline.channels.telephone.media import (
+    KeyPressed,
+    MarkReached,
+    MediaAudio,
+    MediaEvent,
+    MediaProblem,
+    MediaSocket,
+    MediaStarted,
+    MediaStopped,
+    MediaWire,
+)
+from warmline.channels.telephone.reordering import Reordering
+from warmline.core.clock import Clock
+from warmline.core.formats import AudioFormat
+from warmline.interfaces.channel import (
+    Conversation,
+    EndReason,
+    ReplyAudioDone,
+    ReplyResumed,
+    ReplyStarted,
+    SessionEvent,
+    Telephone,
+)
+
+__all__ = ["TelephoneChannel"]
+
+_log = logging.getLogger(__name__)
+
+_NORMAL: Final = 1000
+"""RFC 6455: the connection has done what it was for. What the network makes of the call is asked of it
+by a command, and not by this code."""
+
+
+class TelephoneChannel:
+    """One call. Implements `warmline.interfaces.channel.Channel`.
+
+    It exists from before the phone is answered. What is played while there is no media stream waits for
+    one; nothing is lost when a stream breaks off and is replaced.
+
+    What changes here: the stream (`_socket`, `_reordering`) in `connect`, `take`, `stream_lost` and at the
+    end; what was sent of replies, in `_playout`; the keys that were pressed; all on the event loop.
+    """
+
+    def __init__(
+        self,
+        wire: MediaWire,
+        clock: Clock,
+        *,
+        telephone: Telephone | None = None,
+        on_event: Callable[[SessionEvent], None] | None = None,
+    ) -> None:
+        """Prepare; there is no stream yet.
+
+        Args:
+            wire: How this call's stream is written.
+            clock: The session's.
+            telephone: What else the call can do.
+            on_event: Told of everything the session says, when the channel has done its part.
+        """
+        self.end_reason: EndReason | None = None
+        """Why the session ended; None before that."""
+
+        self._wire = wire
+        self._clock = clock
+        self._telephone = telephone
+        self._on_event = on_event or _nothing
+        self._conversation: Conversation | None = None
+        self._socket: MediaSocket | None = None
+        self._reordering: Reordering | None = None
+        """Of the stream that has started; None if there is none."""
+
+        self._input_format = wire.output_format
+        self._playout = MarkedPlayout(wire.output_format)
+        self._keys = KeyCollector()
+        self._keys_timer: asyncio.TimerHandle | None = None
+        self._is_ringing = True
+        self._has_hung_up = False
+
+    @property
+    def telephone(self) -> Telephone | None:
+        """What it can do beside speech, if somebody said so."""
+        return self._telephone
+
+    @property
+    def input_format(self) -> AudioFormat:
+        """As the stream says; until it starts, what it is asked for."""
+        return self._input_format
+
+    @property
+    def output_format(self) -> AudioFormat | None:
+        """What the far end was asked to take."""
+        return self._wire.output_format
+
+    @property
+    def reports_playout(self) -> bool:
+        """By marks."""
+        return True
+
+    @property
+    def is_ringing(self) -> bool:
+        """True until the first media stream has started: nobody hears anything before."""
+        return self._is_ringing
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether there is a media stream that has started, and not ended."""
+        return self._reordering is not None
+
+    def attach(self, conversation: Conversation) -> None:
+        """Say whose channel it is; before the person speaks, or what they say is lost."""
+        self._conversation = conversation
+        if not self._is_ringing:
+            conversation.answered()
+
+    def connect(self, socket: MediaSocket) -> None:
+        """Take a socket on which a media stream is about to start; the one before is forgotten."""
+        self.stream_lost()
+        self._socket = socket
+
+    def receive(self, message: bytes) -> MediaEvent | None:
+        """Take one text message from the socket; return what it says, or None if that is nothing.
+
+        Raises:
+            RemoteProtocolError: it is no such message, and changed nothing. With the code
+                `unsupported_codec` the stream will not start.
+        """
+        event = self._wire.decode(message)
+        if event is not None:
+            self.take(event)
+        return event
+
+    def take(self, event: MediaEvent) -> None:
+        """Take what a message said, for one that was decoded by `wire` already."""
+        match event:
+            case MediaAudio():
+                if self._reordering is not None and self._conversation is not None:
+                    for audio in self._reordering.push(event):
+                        self._conversation.receive_audio(audio)
+            case MarkReached(name=name):
+                for played in self._playout.reached(name, self._clock.now_s()):
+                    self._report(played)
+            case MediaStarted():
+                self._start(event)
+            case KeyPressed(digit=digit):
+                self._press(digit)
+            case MediaProblem(code=code, title=title):
+                _log.warning("media.refused", extra={"code": code, "title": title})
+            case MediaStopped():
+                self.disconnected()
+
+    def stream_lost(self) -> None:
+        """Note that the stream is gone while the call goes on; `connect` brings another.
+
+        What was not played yet is played there.
+        """
+        self._flush()
+        self._socket = None
+
+    def disconnected(self) -> None:
+        """Note that the call is gone: nothing is sent any more, and the session is told."""
+        self.stream_lost()
+        self._cancel_keys()
+        if not self._has_hung_up:
+            self._has_hung_up = True
+            if self._conversation is not None:
+                self._conversation.hang_up()
+
+    # The session's side.
+
+    def send(self, event: SessionEvent) -> None:
+        """Note what concerns the sound; a telephone shows nothing."""
+        match event:
+            case ReplyStarted(reply_id=reply_id, item_id=item_id):
+                self._playout.begin(reply_id, item_id)
+            case ReplyResumed(reply_id=reply_id, item_id=item_id, from_ms=from_ms, until_ms=until_ms):
+                self._playout.resume(reply_id, item_id, from_ms, until_ms)
+            case ReplyAudioDone(reply_id=reply_id):
+                self._send(self._playout.complete(reply_id))
+            case _:
+                pass
+        self._on_event(event)
+
+    def play(self, reply_id: str, audio: bytes) -> None:
+        """Send audio of a reply, with marks between."""
+        self._send(self._playout.add(reply_id, audio))
+
+    def stop_playout(self, reply_id: str) -> None:
+        """Have everything dropped that is not played, and report how much of the reply was."""
+        stop = self._playout.stop(reply_id, self._clock.now_s())
+        if stop.is_needed and self._socket is not None and self.is_streaming:
+            self._socket.send(self._wire.encode_clear())
+        for cut in stop.cuts:
+            # The session is still inside the stop; it takes the figure when that is done.
+            asyncio.get_running_loop().call_soon(self._report_cut, cut)
+
+    def close(self, reason: EndReason) -> None:
+        """Close the stream; the call is hung up by whoever made the channel."""
+        if self.end_reason is not None:
+            return
+        self.end_reason = reason
+        self._has_hung_up = True
+        self._cancel_keys()
+        socket, self._socket, self._reordering = self._socket, None, None
+        if socket is not None:
+            socket.close(_NORMAL, reason.value)
+
+    def _start(self, started: MediaStarted) -> None:
+        if self.end_reason is not None:
+            return
+        self._input_format = started.audio_format
+        self._reordering = Reordering(started.audio_format)
+        self._send(self._playout.unplayed())
+        if self._is_ringing:
+            self._is_ringing = False
+            if self._conversation is not None:
+                self._conversation.answered()
+
+    def _flush(self) -> None:
+        """End the stream's audio with what waits for its turn."""
+        reordering, self._reordering = self._reordering, None
+        if reordering is not None and self._conversation is not None:
+            for audio in reordering.flush():
+                self._conversation.receive_audio(audio)
+
+    def _send(self, sends: list[Outgoing]) -> None:
+        if self._socket is None or not self.is_streaming:
+            return
+        for send in sends:
+            self._socket.send(
+                self._wire.encode_audio(send.audio)
+                if isinstance(send, SendAudio)
+                else self._wire.encode_mark(send.name)
+            )
+
+    def _report(self, played: Played) -> None:
+        conversation = self._conversation
+        if conversation is None:
+            return
+        if played.is_first:
+            conversation.playout_started(played.reply_id)
+        if played.is_whole:
+            conversation.playout_finished(played.reply_id)
+        else:
+            conversation.playout_progressed(played.reply_id, played.played_ms)
+
+    def _report_cut(self, cut: Cut) -> None:
+        # One that goes on already has its place from the session.
+        if self._conversation is not None and self._playout.is_cut(cut.reply_id):
+            self._conversation.playout_truncated(cut.item_id, cut.played_ms)
+
+    def _press(self, digit: str) -> None:
+        self._cancel_keys()
+        now_s = self._clock.now_s()
+        keys = self._keys.press(digit, now_s)
+        if keys:
+            self._tell_keys(keys)
+        elif (due_at_s := self._keys.due_at_s) is not None:
+            loop = asyncio.get_running_loop()
+            self._keys_timer = loop.call_later(due_at_s - now_s, self._take_keys)
+
+    def _take_keys(self) -> None:
+        self._keys_timer = None
+        # The timer's clock and ours may differ by a hair.
+        due_at_s = self._keys.due_at_s
+        if due_at_s is not None and (keys := self._keys.take_due(max(due_at_s, self._clock.now_s()))):
+            self._tell_keys(keys)
+
+    def _tell_keys(self, keys: str) -> None:
+        if self._conversation is not None:
+            self._conversation.receive_text(keys_text(keys))
+
+    def _cancel_keys(self) -> None:
+        timer, self._keys_timer = self._keys_timer, None
+        if timer is not None:
+            timer.cancel()
+
+
+def _nothing(_: SessionEvent) -> None:
+    """Do nothing."""

@@ -1,0 +1,1 @@
+"""Telnyx: Call Control v2, its webhooks, and media over a WebSocket."""
