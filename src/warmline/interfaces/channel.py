@@ -243,8 +243,28 @@ class Channel(Protocol):
         ...
 
     @property
+    def input_format(self) -> AudioFormat:
+        """The audio it takes in: pcm16 at 8 or 16 kHz, or G.711 at 8 kHz.
+
+        What is expected, as long as that is not known; fixed from `Conversation.answered`, or else from
+        the first audio on.
+        """
+        ...
+
+    @property
     def output_format(self) -> AudioFormat | None:
-        """The audio it plays, or None for a client that wants text alone."""
+        """The audio it plays, or None for a client that wants text alone.
+
+        While it rings, what is expected.
+        """
+        ...
+
+    @property
+    def is_ringing(self) -> bool:
+        """Whether nobody can hear or be heard yet: a call that is not answered, or has no audio yet.
+
+        `Conversation.answered` follows, or `hang_up`; how long it may ring is for the channel to limit.
+        """
         ...
 
     @property
@@ -296,8 +316,17 @@ class Conversation(Protocol):
         """Change how turns are taken, from the next sound on."""
         ...
 
-    def receive_audio(self, pcm: bytes) -> None:
-        """Take 16 kHz pcm16 from the person, any length, in order."""
+    def answered(self) -> None:
+        """The person has answered, and audio can pass both ways; for a channel that was ringing.
+
+        A greeting that is made by now is at `Channel.play` within this call. Until then nothing but
+        `configure`, `add_message` and `hang_up` is called, and audio is dropped. Calling it again does
+        nothing.
+        """
+        ...
+
+    def receive_audio(self, audio: bytes) -> None:
+        """Take audio from the person in the channel's `input_format`: whole samples, any length, in order."""
         ...
 
     def clear_audio(self) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from tests.journeys.random_turns.far_ends import SOUND, Chunks
 from tests.journeys.random_turns.figures import counted, wrong_figures
 from tests.journeys.random_turns.sounding import Heard, Reply
-from warmline.core.formats import AudioFormat
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.interfaces.channel import (
     Conversation,
     EndReason,
@@ -60,7 +60,9 @@ class WatchedLine:
 
     def __init__(self, rng: random.Random, chunks: Chunks, *, says_text_alone: bool = False) -> None:
         self.reports_playout = rng.random() < 0.7
+        self.input_format = PCM_16K
         self.output_format: AudioFormat | None = None if says_text_alone else SOUND
+        self.is_ringing = False
         self.never_reports = self.reports_playout and rng.random() < 0.1
         self.report_s = rng.choice((0.0, 0.01, 0.03, 0.08)) if self.reports_playout else 0.0
         self.progresses = rng.random() < 0.3

@@ -10,7 +10,7 @@ from warmline.audio.conversion import Pcm16kDecoder
 from warmline.channels.browser import client_events as client
 from warmline.channels.browser.protocol import RealtimeWriter
 from warmline.channels.browser.session_config import SessionConfig
-from warmline.core.formats import AudioFormat
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.ids import new_id
 from warmline.errors import RemoteProtocolError
 from warmline.interfaces.channel import (
@@ -106,6 +106,16 @@ class BrowserChannel:
     def telephone(self) -> None:
         """It is none."""
         return None
+
+    @property
+    def input_format(self) -> AudioFormat:
+        """16 kHz pcm16: what the client sends is converted, since it may change its format at any time."""
+        return PCM_16K
+
+    @property
+    def is_ringing(self) -> bool:
+        """A client that is connected can hear."""
+        return False
 
     @property
     def output_format(self) -> AudioFormat | None:

@@ -9,7 +9,7 @@ from typing import Final
 import anyio
 
 from warmline.channels.local.speakers import Speaker
-from warmline.core.formats import PCM_24K, AudioFormat
+from warmline.core.formats import PCM_16K, PCM_24K, AudioFormat
 from warmline.interfaces.channel import (
     Conversation,
     EndReason,
@@ -56,6 +56,16 @@ class LocalChannel:
     def telephone(self) -> None:
         """It is none."""
         return None
+
+    @property
+    def input_format(self) -> AudioFormat:
+        """16 kHz pcm16."""
+        return PCM_16K
+
+    @property
+    def is_ringing(self) -> bool:
+        """The person is here."""
+        return False
 
     @property
     def output_format(self) -> AudioFormat | None:
