@@ -6,12 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warmline.audio.conversion import FormatEncoder, Pcm16kDecoder
-from warmline.core.formats import PCM_16K, PCM_24K, AudioFormat, Encoding
+from warmline.core.formats import PCM_16K, PCM_24K, PCMA_8K, PCMU_8K, AudioFormat, Encoding
 
 pytestmark = pytest.mark.unit
 
-PCMU_8K = AudioFormat(Encoding.PCMU, 8_000)
-PCMA_8K = AudioFormat(Encoding.PCMA, 8_000)
 FORMATS = [
     PCM_16K,
     PCM_24K,

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from warmline.audio.silero import SLICE_SAMPLES, SileroModel, SileroState
+from warmline.audio.silero import SileroModel, SileroState, slice_samples
 from warmline.errors import ConfigError
 
 pytestmark = pytest.mark.wire
+
+SLICE_SAMPLES = slice_samples(16_000)
 
 
 @pytest.fixture(scope="module")

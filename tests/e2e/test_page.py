@@ -31,14 +31,14 @@ class TimedDetector:
         self._detector = detector
         self.told_at_ms: list[float] = []
 
-    def open(self, on_probability: OnProbability) -> VoiceActivityStream:
+    def open(self, on_probability: OnProbability, rate_hz: int = 16_000) -> VoiceActivityStream:
         """Open the detector with a stopwatch before it."""
 
         def timed(probability: float, end_sample: int) -> None:
             self.told_at_ms.append(time.time() * 1000)  # noqa: TID251 - the browser has no other clock
             on_probability(probability, end_sample)
 
-        return self._detector.open(timed)
+        return self._detector.open(timed, rate_hz)
 
 
 @asynccontextmanager

@@ -248,9 +248,9 @@ async def test_apology_is_made_ahead_and_is_there_when_nobody_speaks():
     async with voice_house() as (found, _):
         state, leg = found.providers.failover, found.providers.tts_legs[0]
         text = state.settings.apology
-        assert await state.apologies.prepare(leg.name, leg.provider, PCM_16K, text)
+        assert await state.made_ahead.prepare(leg.name, leg.provider, PCM_16K, text)
         found.fault("elevenlabs", "mute;times=0")
-        chunks = state.apologies.get(leg.name, PCM_16K, text)
+        chunks = state.made_ahead.get(leg.name, PCM_16K, text)
         assert chunks is not None
         assert PCM_16K.duration_s(sum(len(chunk.audio) for chunk in chunks)) > 2.0
 

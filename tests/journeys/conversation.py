@@ -79,7 +79,7 @@ async def conversation(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(session.run)
         await anyio.sleep(0.001)
-        yield Conversation(session, Caller(session), hands.line)
+        yield Conversation(session, Caller(session, hands.line.input_format), hands.line)
         session.hang_up()
     assert hands.line.ended is not None
     assert hands.recogniser.opened == hands.recogniser.closed

@@ -374,8 +374,8 @@ async def test_a_detector_that_cannot_keep_up_is_told_once_and_the_session_goes_
 class OverloadedDetector(ScriptedDetector):
     """Refuses every frame."""
 
-    def open(self, on_probability):
-        stream = super().open(on_probability)
+    def open(self, on_probability, rate_hz=16_000):
+        stream = super().open(on_probability, rate_hz)
         return _Refusing(stream)
 
 

@@ -16,7 +16,6 @@ from warmline.failover.legs import FailoverState
 from warmline.interfaces.stt import Transcript
 from warmline.providers.deepgram.protocol import FluxSettings, NovaSettings, flux_path, nova_path
 from warmline.providers.deepgram.recogniser import DeepgramRecogniser
-from warmline.providers.deepgram.stream import silence
 from warmline.session.stt_line import SttLine
 from warmline.simulators.running import KEY
 
@@ -53,7 +52,7 @@ async def test_utterance_whose_socket_is_cut_is_heard_to_its_end_and_once(is_flu
             stt, heard, troubles.append, ends.lines.clock, state=FailoverState(), on_setback=setbacks.append
         )
         spoken = await ends.simulator.speech.spoken(SENTENCE, PCM_16K)
-        audio = silence(PCM_16K, 0.3) + spoken.audio + silence(PCM_16K, 0.2)
+        audio = PCM_16K.silence(0.3) + spoken.audio + PCM_16K.silence(0.2)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(line.run)
             ends.fault("cut;after=2;path=listen")

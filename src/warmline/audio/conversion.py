@@ -9,7 +9,7 @@ from warmline.audio import g711
 from warmline.audio.resample import StreamResampler
 from warmline.core.formats import PCM_16K, AudioFormat, Encoding
 
-__all__ = ["FormatEncoder", "Pcm16kDecoder"]
+__all__ = ["FormatEncoder", "Pcm16kDecoder", "pcm16_samples"]
 
 _DECODE: Final[Mapping[Encoding, Callable[[bytes], bytes]]] = {
     Encoding.PCMU: g711.decode_pcmu,
@@ -19,6 +19,12 @@ _ENCODE: Final[Mapping[Encoding, Callable[[bytes], bytes]]] = {
     Encoding.PCMU: g711.encode_pcmu,
     Encoding.PCMA: g711.encode_pcma,
 }
+
+
+def pcm16_samples(audio: bytes, encoding: Encoding) -> bytes:
+    """Return whole samples as pcm16, at the rate that they have; those that are pcm16 without a copy."""
+    decode = _DECODE.get(encoding)
+    return audio if decode is None else decode(audio)
 
 
 class Pcm16kDecoder:

@@ -17,15 +17,23 @@ from numpy.typing import NDArray
 
 from warmline.errors import ConfigError
 
-__all__ = ["SLICE_BYTES", "SLICE_SAMPLES", "SileroModel", "SileroState"]
+__all__ = ["RATES_HZ", "SLICE_MS", "SileroModel", "SileroState", "slice_samples"]
 
-SLICE_SAMPLES: Final = 512
-"""What the model hears at a time: 32 ms at 16 kHz. It takes no other length."""
+RATES_HZ: Final = (8_000, 16_000)
+"""What the model hears; it has weights for each, and 8 kHz costs a third less."""
 
-SLICE_BYTES: Final = 2 * SLICE_SAMPLES
+SLICE_MS: Final = 32
+"""What the model hears at a time: 256 samples at 8 kHz, 512 at 16. It takes no other length."""
 
-_CONTEXT_SAMPLES: Final = 64
-_RATE_HZ: Final = np.array(16_000, dtype=np.int64)
+_CONTEXT_MS: Final = 4
+"""What it is shown of the slice before: 32 samples at 8 kHz, 64 at 16."""
+
+_RATES: Final = {rate_hz: np.array(rate_hz, dtype=np.int64) for rate_hz in RATES_HZ}
+
+
+def slice_samples(rate_hz: int) -> int:
+    """Return how many samples the model hears at a time."""
+    return SLICE_MS * rate_hz // 1000
 
 
 class SileroState:
@@ -34,11 +42,14 @@ class SileroState:
     What changes here: both arrays, and only in `SileroModel.infer`.
     """
 
-    __slots__ = ("context", "memory")
+    __slots__ = ("context", "memory", "rate_hz")
 
-    def __init__(self) -> None:
+    def __init__(self, rate_hz: int = 16_000) -> None:
+        if rate_hz not in RATES_HZ:
+            raise ValueError(f"the voice activity model hears 8 or 16 kHz, not {rate_hz} Hz")
+        self.rate_hz = rate_hz
         self.memory: NDArray[np.float32] = np.zeros((2, 128), np.float32)
-        self.context: NDArray[np.float32] = np.zeros(_CONTEXT_SAMPLES, np.float32)
+        self.context: NDArray[np.float32] = np.zeros(_CONTEXT_MS * rate_hz // 1000, np.float32)
 
 
 class SileroModel:
@@ -67,20 +78,22 @@ class SileroModel:
             raise ConfigError(f"loading the voice activity model {path}: {problem}") from problem
 
     def infer(self, slices: NDArray[np.int16], states: Sequence[SileroState]) -> NDArray[np.float32]:
-        """Return the probability of speech in each row of `slices`, shaped (streams, 512).
+        """Return the probability of speech in each row of `slices`, shaped (streams, `slice_samples`).
 
-        `states[i]` belongs to row `i`, is moved on, and may occur only once in a batch. A row's
-        result does not depend on the other rows.
+        `states[i]` belongs to row `i`, is moved on, and may occur only once in a batch; all are of
+        one rate. A row's result does not depend on the other rows.
         """
-        samples = np.empty((len(states), _CONTEXT_SAMPLES + SLICE_SAMPLES), np.float32)
+        rate_hz, context_samples = states[0].rate_hz, len(states[0].context)
+        samples = np.empty((len(states), context_samples + slice_samples(rate_hz)), np.float32)
         memory = np.empty((2, len(states), 128), np.float32)
         for row, state in enumerate(states):
-            samples[row, :_CONTEXT_SAMPLES] = state.context
+            samples[row, :context_samples] = state.context
             memory[:, row] = state.memory
-        np.divide(slices, np.float32(32_767), out=samples[:, _CONTEXT_SAMPLES:])
-        probabilities, memory = self._session.run(None, {"input": samples, "state": memory, "sr": _RATE_HZ})
+        np.divide(slices, np.float32(32_767), out=samples[:, context_samples:])
+        inputs = {"input": samples, "state": memory, "sr": _RATES[rate_hz]}
+        probabilities, memory = self._session.run(None, inputs)
         for row, state in enumerate(states):
-            state.context[:] = samples[row, -_CONTEXT_SAMPLES:]
+            state.context[:] = samples[row, -context_samples:]
             state.memory[:] = memory[:, row]
         flat: NDArray[np.float32] = probabilities[:, 0]
         return flat

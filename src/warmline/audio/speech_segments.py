@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from warmline.audio.silero import SLICE_SAMPLES
-from warmline.core.formats import PCM_16K
+from warmline.audio.silero import slice_samples
 
 __all__ = ["SpeechBegan", "SpeechEnded", "SpeechSegmenter"]
 
@@ -42,14 +41,17 @@ class SpeechEnded:
 
 
 class SpeechSegmenter:
-    """Finds where speech begins and ends in one stream of 16 kHz audio.
+    """Finds where speech begins and ends in one stream of audio.
 
     What changes here: the stretch in progress, and only in `update` and `reset`.
     """
 
-    def __init__(self, *, stop_ms: int = DEFAULT_STOP_MS, min_speech_ms: int = MIN_SPEECH_MS) -> None:
-        self._stop_samples = stop_ms * PCM_16K.rate_hz // 1000
-        self._min_speech_samples = min_speech_ms * PCM_16K.rate_hz // 1000
+    def __init__(
+        self, *, rate_hz: int = 16_000, stop_ms: int = DEFAULT_STOP_MS, min_speech_ms: int = MIN_SPEECH_MS
+    ) -> None:
+        self._slice_samples = slice_samples(rate_hz)
+        self._stop_samples = stop_ms * rate_hz // 1000
+        self._min_speech_samples = min_speech_ms * rate_hz // 1000
         self._heard_until = 0
         self._last_speech_end = 0
         self._candidate_start: int | None = None
@@ -68,7 +70,7 @@ class SpeechSegmenter:
     def update(
         self, probability: float, end_sample: int, threshold: float
     ) -> SpeechBegan | SpeechEnded | None:
-        """Take the next slice of 512 samples, in order, and return what it decides.
+        """Take the next slice of 32 ms, in order, and return what it decides.
 
         Args:
             probability: Of speech in this slice, 0..1.
@@ -88,7 +90,7 @@ class SpeechSegmenter:
             self._candidate_start = None
             return None
         if self._candidate_start is None:
-            self._candidate_start = max(end_sample - SLICE_SAMPLES, 0)
+            self._candidate_start = max(end_sample - self._slice_samples, 0)
         start = self._candidate_start
         if end_sample - start < self._min_speech_samples:
             return None

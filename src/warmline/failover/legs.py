@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from warmline.failover.apology import Apologies
 from warmline.failover.health import Health
 from warmline.failover.hedging import HedgeBudget
+from warmline.failover.made_ahead import MadeAhead
 from warmline.failover.patience import MeasuredTimes
 from warmline.failover.settings import FailoverSettings
 
@@ -36,4 +36,4 @@ class FailoverState:
     health: Health = field(default_factory=Health)
     times: MeasuredTimes = field(default_factory=MeasuredTimes)
     hedges: HedgeBudget = field(default_factory=HedgeBudget)
-    apologies: Apologies = field(default_factory=Apologies)
+    made_ahead: MadeAhead = field(default_factory=MadeAhead)

@@ -10,6 +10,7 @@ from typing import Final
 import anyio
 
 from warmline.core.clock import Clock
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import LineUse
 from warmline.core.setback import ProviderRole
 from warmline.errors import ProviderError, ProviderRejected
@@ -46,7 +47,8 @@ class RecogniserLine:
 class RecogniserLines:
     """What one session opens and closes.
 
-    What changes here: `_held`, when a line is open and when it is being given back.
+    What changes here: `_held`, when a line is open and when it is being given back; `_audio_format`, in
+    `change_format`.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class RecogniserLines:
         on_heard: Callable[[RecogniserLine, Transcript], None],
         on_lost: Callable[[RecogniserLine, ProviderError], None],
         on_hint: Callable[[RecogniserLine, TurnHint], None] | None = None,
+        audio_format: AudioFormat = PCM_16K,
     ) -> None:
         """Prepare; nothing is opened.
 
@@ -67,6 +70,7 @@ class RecogniserLines:
             on_heard: Called with what a line that is not over has understood.
             on_lost: Called when one that is not over was lost; it is over then.
             on_hint: Called with what one that is not over thinks of the turn.
+            audio_format: What every line is given.
         """
         self._legs = {leg.name: leg for leg in legs}
         self._state = state
@@ -74,12 +78,19 @@ class RecogniserLines:
         self._on_heard = on_heard
         self._on_lost = on_lost
         self._on_hint = on_hint
+        self._audio_format = audio_format
         self._held: list[RecogniserLine] = []
 
     @property
     def preferred(self) -> str:
         """The operator's first choice."""
         return next(iter(self._legs))
+
+    def change_format(self, audio_format: AudioFormat) -> None:
+        """Give lines another format; those of the old one are over, also where they are still being opened."""
+        self._audio_format = audio_format
+        for line in self._held:
+            line.is_over = True
 
     async def open(self) -> tuple[RecogniserLine | None, list[RecogniserLine]]:
         """Open a line on the first leg that works, and beside it on the next if that takes long or fails.
@@ -143,7 +154,7 @@ class RecogniserLines:
         finally:
             if is_trial:
                 self._note(leg, event)
-        return line if line.problem is None else None
+        return line if line.problem is None and not line.is_over else None
 
     def over(self) -> list[RecogniserLine]:
         """Return the lines that are to be closed, each once."""
@@ -164,18 +175,26 @@ class RecogniserLines:
             await self.close(self._held.pop())
 
     async def _open(self, line: RecogniserLine) -> None:
-        opening = self._legs[line.leg].provider.open(
-            partial(self._heard, line),
-            partial(self._lost, line),
-            partial(self._used, line),
-            on_hint=partial(self._hinted, line) if self._on_hint is not None else None,
-        )
-        try:
-            line.stream = await opening
-        except ProviderError as problem:
-            line.problem = problem
-            self._failed(line.leg, problem)
-            return
+        while line.stream is None:
+            audio_format = self._audio_format
+            opening = self._legs[line.leg].provider.open(
+                partial(self._heard, line),
+                partial(self._lost, line),
+                partial(self._used, line),
+                audio_format,
+                on_hint=partial(self._hinted, line) if self._on_hint is not None else None,
+            )
+            try:
+                stream = await opening
+            except ProviderError as problem:
+                line.problem = problem
+                self._failed(line.leg, problem)
+                return
+            if audio_format == self._audio_format:
+                line.stream = stream
+            else:
+                with anyio.move_on_after(_CLOSE_S, shield=True):
+                    await stream.aclose()
         line.opened_at_s = self._clock.now_s()
         self._held.append(line)
 

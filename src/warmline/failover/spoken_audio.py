@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from warmline.core.formats import PCM_16K
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.interfaces.stt import SttStream, Transcript
 
 __all__ = ["SpokenAudio", "SpokenUtterance", "spliced"]
 
-_LEAD_IN_BYTES: Final = PCM_16K.size_bytes(0.5)
+_LEAD_IN_S: Final = 0.5
 """An utterance's first sound comes before it is detected."""
 
-_PIECE_BYTES: Final = PCM_16K.size_bytes(0.25)
-"""What is sent again goes in pieces of this size."""
+_PIECE_S: Final = 0.25
+"""What is sent again goes in pieces of this length."""
 
 _MOST_UTTERANCES: Final = 4
 """That wait for their final transcripts; one whose final never comes is forgotten then."""
@@ -32,6 +32,7 @@ class SpokenUtterance:
 
     number: int
     lead_in: bytes
+    audio_format: AudioFormat
     finished_at_s: float | None = None
     """When it was over; None while it is being spoken."""
 
@@ -62,12 +63,12 @@ class SpokenUtterance:
     @property
     def kept_s(self) -> float:
         """How much of it is kept."""
-        return PCM_16K.duration_s(self._size_bytes)
+        return self.audio_format.duration_s(self._size_bytes)
 
-    def push(self, pcm: bytes, most_bytes: int) -> None:
+    def push(self, audio: bytes, most_bytes: int) -> None:
         """Keep more of its audio, and no more than so much."""
-        self._pieces.append(pcm)
-        self._size_bytes += len(pcm)
+        self._pieces.append(audio)
+        self._size_bytes += len(audio)
         while self._size_bytes > most_bytes:
             self._size_bytes -= len(self._pieces.popleft())
             self.is_cut = True
@@ -82,8 +83,9 @@ class SpokenUtterance:
             stream.push(self.lead_in)
         stream.begin_utterance(self.number)
         audio = b"".join(self._pieces)
-        for start in range(0, len(audio), _PIECE_BYTES):
-            stream.push(audio[start : start + _PIECE_BYTES])
+        size_bytes = self.audio_format.size_bytes(_PIECE_S)
+        for start in range(0, len(audio), size_bytes):
+            stream.push(audio[start : start + size_bytes])
         if self.finished_at_s is not None:
             stream.finish_utterance()
 
@@ -105,13 +107,16 @@ class SpokenAudio:
     What changes here: all of it, in `push`, `begin`, `finish`, `settle` and `clear`.
     """
 
-    def __init__(self, keep_s: float) -> None:
+    def __init__(self, keep_s: float, audio_format: AudioFormat = PCM_16K) -> None:
         """Begin with nothing.
 
         Args:
             keep_s: How much of each utterance is kept; of a longer one, its end.
+            audio_format: What all of it is.
         """
-        self._most_bytes = PCM_16K.size_bytes(keep_s)
+        self._audio_format = audio_format
+        self._most_bytes = audio_format.size_bytes(keep_s)
+        self._lead_in_bytes = audio_format.size_bytes(_LEAD_IN_S)
         self._lead_in = bytearray()
         self._utterances: dict[int, SpokenUtterance] = {}
         self._current: SpokenUtterance | None = None
@@ -124,19 +129,20 @@ class SpokenAudio:
         """Whether any final is still to come."""
         return bool(self._utterances)
 
-    def push(self, pcm: bytes) -> None:
-        """Keep 16 kHz pcm16, as long as it may be needed."""
+    def push(self, audio: bytes) -> None:
+        """Keep whole samples, as long as they may be needed."""
         if self._current is not None:
-            self._current.push(pcm, self._most_bytes)
+            self._current.push(audio, self._most_bytes)
             return
-        self._lead_in += pcm
-        del self._lead_in[: max(len(self._lead_in) - _LEAD_IN_BYTES, 0)]
+        self._lead_in += audio
+        del self._lead_in[: max(len(self._lead_in) - self._lead_in_bytes, 0)]
 
     def begin(self, number: int) -> SpokenUtterance:
         """Begin an utterance with what came before this instant."""
         if len(self._utterances) >= _MOST_UTTERANCES:
             del self._utterances[next(iter(self._utterances))]
-        self._current = self._utterances[number] = SpokenUtterance(number, bytes(self._lead_in))
+        spoken = SpokenUtterance(number, bytes(self._lead_in), self._audio_format)
+        self._current = self._utterances[number] = spoken
         self._lead_in.clear()
         return self._current
 

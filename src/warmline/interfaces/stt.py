@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import OnLine
 from warmline.errors import ProviderError
 
@@ -94,8 +95,8 @@ class SttStream(Protocol):
         """
         ...
 
-    def push(self, pcm: bytes) -> None:
-        """Hand over 16 kHz pcm16, all of it, speech or not; never blocks.
+    def push(self, audio: bytes) -> None:
+        """Hand over whole samples in the stream's format, all of it, speech or not; never blocks.
 
         The stream itself keeps the last 500 ms, so that an utterance's first sound is not lost
         by the time it is detected.
@@ -131,6 +132,7 @@ class SpeechToText(Protocol):
         on_transcript: OnTranscript,
         on_failure: OnSttFailure,
         on_line: OnLine | None = None,
+        audio_format: AudioFormat = PCM_16K,
         *,
         on_hint: OnTurnHint | None = None,
     ) -> SttStream:
@@ -140,6 +142,8 @@ class SpeechToText(Protocol):
             on_transcript: Told of each transcript.
             on_failure: Told at most once; nothing comes after it.
             on_line: Told of the connection that is used, if there is one.
+            audio_format: What it will be given: the channel's own, which goes on to the provider as it is
+                wherever the provider takes it.
             on_hint: Told what the recogniser thinks of the turn; many never say. Without it, a stream
                 ends no turn by itself.
 

@@ -16,7 +16,7 @@ class VoiceActivityStream(Protocol):
     """One session's audio, on its way to the detector."""
 
     def push(self, pcm: bytes) -> None:
-        """Hand over 16 kHz pcm16 of any length; never blocks. Slices are cut inside."""
+        """Hand over pcm16 at the stream's rate, of any length; never blocks. Slices are cut inside."""
         ...
 
     def close(self) -> None:
@@ -27,6 +27,11 @@ class VoiceActivityStream(Protocol):
 class VoiceActivityDetector(Protocol):
     """One model that serves every session of the process."""
 
-    def open(self, on_probability: OnProbability) -> VoiceActivityStream:
-        """Return a new stream; cheap, and called once per session."""
+    def open(self, on_probability: OnProbability, rate_hz: int = 16_000) -> VoiceActivityStream:
+        """Return a new stream; cheap, and called once per session as a rule.
+
+        Args:
+            on_probability: Told of each slice of 32 ms.
+            rate_hz: 8,000 as on a telephone, or 16,000.
+        """
         ...

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import anyio
 
-from warmline.failover.speaking import SpeakingLegs
+from warmline.core.formats import AudioFormat
+from warmline.failover.speaking import LegsVoice, SpeakingLegs
 from warmline.interfaces.channel import ReplyAudioDone, ReplyDone, ReplyStatus, SourcesFound
 from warmline.interfaces.llm import LlmRequest, Message
 from warmline.interfaces.retriever import Query
-from warmline.interfaces.tts import SpeechChunk
+from warmline.session.ready_made import ReadyMade, make_ahead
 from warmline.session.reply import Reply, Standing
 from warmline.session.retrieving import Retrieving
 from warmline.session.settings import Providers
@@ -33,62 +33,46 @@ _NOTHING_ASKED: Final = "Hello. What would you like to know?"
 """Said when a reply is wanted and the user has not said anything yet, and no greeting is set."""
 
 
-class _Apology:
-    """What is said when nobody can answer."""
-
-    def __init__(self, stage: Stage, providers: Providers) -> None:
-        self._stage = stage
-        self._providers = providers
-        self._text = providers.failover.settings.apology
-
-    async def prepare(self) -> None:
-        """Have it made by the first voice that can, unless the process has it already."""
-        audio_format = self._stage.channel.output_format
-        for leg in self._providers.tts_legs if audio_format is not None else ():
-            made = self._providers.failover.apologies
-            if audio_format is not None and await made.prepare(
-                leg.name, leg.provider, audio_format, self._text
-            ):
-                return
-
-    @property
-    def ready(self) -> tuple[str, Sequence[SpeechChunk]] | None:
-        """Its text and its sound; None if it is not made."""
-        audio_format = self._stage.channel.output_format
-        for leg in self._providers.tts_legs if audio_format is not None else ():
-            made = self._providers.failover.apologies
-            if audio_format is not None and (found := made.get(leg.name, audio_format, self._text)):
-                return self._text, found
-        return None
-
-
 class Answering:
-    """How a session makes its replies; between them it keeps the voice and what was looked up."""
+    """How a session makes its replies; between them it keeps the voice and what was looked up.
+
+    What changes here: the voice and its format, in `follow_format`.
+    """
 
     def __init__(self, stage: Stage, providers: Providers) -> None:
         self.retrieving = Retrieving(stage, providers.retriever)
         self._stage = stage
+        self._providers = providers
         self._thinking = Thinking(stage, providers)
-        legs = SpeakingLegs(providers.tts_legs, providers.failover, stage.clock)
-        self._voice = legs.open(stage.channel.output_format)
-        self._apologies = _Apology(stage, providers)
-        self._speaker = Speaker(self._voice, stage.clock, None)
+        self._legs = SpeakingLegs(providers.tts_legs, providers.failover, stage.clock)
+        self._ready_made = ReadyMade(providers)
+        self._former_voices: list[LegsVoice] = []
+        self._open_voice()
 
     async def prepare(self) -> None:
         """Get ready what the first turn, or a bad one, will want; nobody waits for it."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._thinking.prepare)
-            tasks.start_soon(self._apologies.prepare)
+            tasks.start_soon(self._make_ahead)
+
+    def follow_format(self) -> None:
+        """Have a voice for the format that the channel now says that it plays; nobody is speaking."""
+        if self._format != self._stage.channel.output_format:
+            self._former_voices.append(self._voice)
+            self._open_voice()
+            self._stage.start(self._make_ahead)
+            self._stage.start(self._close_former_voices)
 
     async def apologise(self, reply: Reply) -> None:
         """Say that it went wrong, with what was made while it did not; return when that was played."""
-        ready = self._apologies.ready
+        text = self._providers.failover.settings.apology
         audio_format = self._stage.channel.output_format
+        ready = None if audio_format is None else self._ready_made.find(audio_format, text)
         if ready is None or audio_format is None:
             return
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(reply.playing.run)
-            reply.say_ready(*ready, audio_format)
+            reply.say_ready(text, ready, audio_format)
             await reply.playing.until_sent()
             self._stage.channel.send(ReplyAudioDone(reply.id, round(reply.playing.made_s * 1000)))
             await self._wait_until_played(reply)
@@ -96,8 +80,8 @@ class Answering:
 
     async def aclose(self) -> None:
         """Give the voice back."""
-        with anyio.move_on_after(_CLOSE_S, shield=True):
-            await self._voice.aclose()
+        self._former_voices.append(self._voice)
+        await self._close_former_voices()
 
     async def answer(self, reply: Reply, instructions: str) -> None:
         """Make the reply and return when it was played, as far as is known.
@@ -110,14 +94,13 @@ class Answering:
         """
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(reply.playing.run)
-            text = await self._text(reply, instructions)
-            reply.mark(Mark.LLM_STARTED)
             audio_format = self._stage.channel.output_format
             if audio_format is None:
-                await self._speaker.write(reply, text)
+                await self._speaker.write(reply, await self._text(reply, instructions))
                 await reply.adopted.wait()
             else:
-                await self._speaker.say(reply, text, audio_format)
+                if not self._say_ready(reply, audio_format):
+                    await self._speaker.say(reply, await self._text(reply, instructions), audio_format)
                 await reply.playing.until_sent()
                 self._stage.channel.send(ReplyAudioDone(reply.id, round(reply.playing.made_s * 1000)))
             self.tell_done(reply, ReplyStatus.COMPLETED)
@@ -130,15 +113,47 @@ class Answering:
             reply.is_made = True
             self._stage.channel.send(ReplyDone(reply.id, reply.item_id, status, reply.text.strip(), detail))
 
+    def _open_voice(self) -> None:
+        self._format = self._stage.channel.output_format
+        self._voice = self._legs.open(self._format)
+        self._speaker = Speaker(self._voice, self._stage.clock, None)
+
+    async def _close_former_voices(self) -> None:
+        with anyio.move_on_after(_CLOSE_S, shield=True):
+            while self._former_voices:
+                await self._former_voices.pop().aclose()
+
+    async def _make_ahead(self) -> None:
+        if self._format is not None:
+            await make_ahead(self._providers, self._stage.settings, self._format)
+
+    def _say_ready(self, reply: Reply, audio_format: AudioFormat) -> bool:
+        """Say a reply that is known beforehand, and was made ahead; False if it is none, or was not."""
+        text = self._known_text(reply)
+        ready = self._ready_made.find(audio_format, text) if text is not None else None
+        if text is None or ready is None:
+            return False
+        reply.say_ready(text, ready, audio_format)
+        return True
+
+    def _known_text(self, reply: Reply) -> str | None:
+        if reply.fixed_text is not None or reply.asked is not None:
+            return reply.fixed_text
+        return self._stage.settings.greeting or _NOTHING_ASKED
+
     async def _text(self, reply: Reply, instructions: str) -> TextStream:
-        if reply.fixed_text is not None:
-            return fixed_text(reply.fixed_text)
-        if reply.asked is None:
-            return fixed_text(self._stage.settings.greeting or _NOTHING_ASKED)
-        await self._retrieve(reply, reply.asked.message)
-        messages = self._stage.context.messages_for(reply.asked)
-        reply.prompt_characters += len(instructions) + sum(len(message.text) for message in messages)
-        return self._thinking.answer(reply, LlmRequest(messages, instructions, self._stage.id))
+        """Return what it says; the model is asked for that when the first of it is taken."""
+        known = self._known_text(reply)
+        if known is not None:
+            text = fixed_text(known)
+        else:
+            assert reply.asked is not None
+            await self._retrieve(reply, reply.asked.message)
+            messages = self._stage.context.messages_for(reply.asked)
+            reply.prompt_characters += len(instructions) + sum(len(message.text) for message in messages)
+            text = self._thinking.answer(reply, LlmRequest(messages, instructions, self._stage.id))
+        reply.mark(Mark.LLM_STARTED)
+        return text
 
     async def _retrieve(self, reply: Reply, asked: Message) -> None:
         settings = self._stage.settings

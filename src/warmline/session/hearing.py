@@ -1,5 +1,8 @@
 """The user's audio: to the voice activity detector, and in step with what it finds to the recogniser.
 
+The recogniser is given what came, in the channel's own format; for the detector, which hears pcm16, a
+telephone's G.711 is looked up in a table.
+
 The recogniser is given a slice of audio when the detector has judged it, a millisecond later as a
 rule. So an utterance begins and ends at the right sample even if a client sends a whole recording
 at once. There is no task or queue per frame.
@@ -11,9 +14,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from warmline.audio.conversion import pcm16_samples
 from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegmenter
 from warmline.core.clock import Clock
-from warmline.core.formats import PCM_16K
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.errors import ProviderError
 from warmline.interfaces.vad import VoiceActivityDetector
 from warmline.session.stt_line import SttLine
@@ -55,6 +59,7 @@ class Hearing:
         stop_ms: int,
         on_speech: Callable[[Heard], None],
         on_silence: Callable[[int], None],
+        audio_format: AudioFormat = PCM_16K,
     ) -> None:
         """Open a stream to the detector.
 
@@ -66,9 +71,17 @@ class Hearing:
             on_speech: Called when speech begins or ends.
             on_silence: Called about 30 times a second while there is no speech, with the
                 milliseconds of silence so far.
+            audio_format: What `push` is given, at 8 or 16 kHz.
+
+        Raises:
+            ValueError: the detector hears no such rate.
+            ProviderUnavailable: the detector is not running.
         """
+        self.audio_format = audio_format
         self._clock = clock
-        self._segmenter = SpeechSegmenter(stop_ms=stop_ms)
+        self._rate_hz = audio_format.rate_hz
+        self._sample_bytes = audio_format.encoding.sample_bytes
+        self._segmenter = SpeechSegmenter(rate_hz=self._rate_hz, stop_ms=stop_ms)
         self._on_speech = on_speech
         self._on_silence = on_silence
         self._position_samples = 0
@@ -84,7 +97,7 @@ class Hearing:
         """Whether to look for speech at all; a client that says itself when its turn is over needs none."""
 
         self._recogniser = recogniser
-        self._vad = detector.open(self._on_probability)
+        self._vad = detector.open(self._on_probability, self._rate_hz)
 
     @property
     def is_speaking(self) -> bool:
@@ -94,33 +107,33 @@ class Hearing:
     @property
     def silence_ms(self) -> int:
         """For how long nobody has spoken; 0 while somebody does."""
-        return self._segmenter.silence_samples * 1000 // PCM_16K.rate_hz
+        return self._segmenter.silence_samples * 1000 // self._rate_hz
 
     @property
     def audio_ms(self) -> int:
         """Milliseconds of audio received."""
-        return self._position_samples * 1000 // PCM_16K.rate_hz
+        return self._position_samples * 1000 // self._rate_hz
 
-    def push(self, pcm: bytes) -> None:
-        """Take 16 kHz pcm16.
+    def push(self, audio: bytes) -> None:
+        """Take whole samples.
 
         Raises:
             ProviderUnavailable: the detector has failed or can't keep up; audio may be lost.
         """
-        self._position_samples += len(pcm) // 2
+        self._position_samples += len(audio) // self._sample_bytes
         self.last_audio_at_s = self._clock.now_s()
         self._arrivals.append((self._position_samples, self.last_audio_at_s))
         if self.detects_turns:
-            self._unjudged += pcm
+            self._unjudged += audio
             try:
-                self._vad.push(pcm)
+                self._vad.push(pcm16_samples(audio, self.audio_format.encoding))
             except ProviderError:
                 # What it did not take will not be judged, and must not be kept for that.
                 self._judged_samples = self._position_samples
                 self._unjudged.clear()
                 raise
         else:
-            self._recogniser.push(bytes(self._unjudged) + pcm)
+            self._recogniser.push(bytes(self._unjudged) + audio)
             self._unjudged.clear()
             self._judged_samples = self._position_samples
 
@@ -135,7 +148,7 @@ class Hearing:
         without a delay. At most `_JITTER_S` is taken off its own frame's arrival, since after a gap
         in which nothing was sent, the frames before it say nothing of those behind.
         """
-        rate_hz = PCM_16K.rate_hz
+        rate_hz = self._rate_hz
         arrived_at_s = self.last_audio_at_s
         is_found = False
         promptest_s = float("inf")
@@ -152,15 +165,19 @@ class Hearing:
 
     def _on_probability(self, probability: float, end_samples: int) -> None:
         # The detector counts the samples it was given; the session's audio may have had others between.
-        judged_bytes = min((end_samples - self._detected_samples) * 2, len(self._unjudged))
+        judged_samples = end_samples - self._detected_samples
+        judged_bytes = min(judged_samples * self._sample_bytes, len(self._unjudged))
         self._detected_samples = end_samples
-        self._judged_samples += judged_bytes // 2
+        self._judged_samples += judged_bytes // self._sample_bytes
         self._recogniser.push(bytes(self._unjudged[:judged_bytes]))
         del self._unjudged[:judged_bytes]
         match self._segmenter.update(probability, self._judged_samples, self.threshold):
             case SpeechBegan(start_sample=start):
-                self._on_speech(Heard(began=True, audio_ms=start // 16, at_s=self.spoken_at_s(start)))
+                self._on_speech(self._heard(start, began=True))
             case SpeechEnded(end_sample=end):
-                self._on_speech(Heard(began=False, audio_ms=end // 16, at_s=self.spoken_at_s(end)))
+                self._on_speech(self._heard(end, began=False))
         if not self._segmenter.is_speaking:
-            self._on_silence(self._segmenter.silence_samples * 1000 // PCM_16K.rate_hz)
+            self._on_silence(self.silence_ms)
+
+    def _heard(self, sample: int, *, began: bool) -> Heard:
+        return Heard(began, sample * 1000 // self._rate_hz, self.spoken_at_s(sample))

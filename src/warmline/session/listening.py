@@ -50,7 +50,8 @@ class Listening:
     """A session's side of the user's speech.
 
     What changes here: `spoken`, the turn that is not committed yet; `_reply_wanted`, whether the
-    client asked for an answer to it; `_utterances`. All in methods that do not await.
+    client asked for an answer to it; `_utterances`; `_hearing`, until the first sound. All in methods
+    that do not await.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Listening:
         self.spoken: SpokenTurn | None = None
         self._stage = stage
         self._replies = replies
+        self._detector = providers.vad
         self._on_crash = on_crash
         self._reply_wanted = False
         self._utterances = 0
@@ -83,15 +85,10 @@ class Listening:
             fallbacks=providers.stt_fallbacks,
             state=providers.failover,
             on_setback=self._guarded(self._recogniser_set_back),
+            audio_format=stage.channel.input_format,
         )
-        self._hearing = Hearing(
-            providers.vad,
-            self._recogniser,
-            stage.clock,
-            stop_ms=stage.settings.stop_ms,
-            on_speech=self._guarded(self._speech_changed),
-            on_silence=self._guarded(self._silence_grew),
-        )
+        self._hearing = self._open_hearing()
+        self._has_heard = False
         self.configure()
 
     async def run(self) -> None:
@@ -108,14 +105,34 @@ class Listening:
         self._hearing.threshold = self._stage.turns.speech_threshold
         self._hearing.detects_turns = self._stage.turns.detects_turns
 
-    def receive_audio(self, pcm: bytes) -> None:
-        """Take 16 kHz pcm16; runs per frame."""
+    def receive_audio(self, audio: bytes) -> None:
+        """Take whole samples in the channel's format; runs per frame. While it rings nobody speaks to us."""
+        if not self._has_heard:
+            if self._stage.is_ringing:
+                return
+            self.follow_format()
+            self._has_heard = True
         if self.spoken is None and not self._stage.turns.detects_turns:
             self._begin_turn(self._stage.clock.now_s())
         try:
-            self._hearing.push(pcm)
+            self._hearing.push(audio)
         except ProviderError as error:
             self._hearing_failed(error)
+
+    def follow_format(self) -> None:
+        """Expect what the channel now says that it takes in; nothing was heard yet."""
+        audio_format = self._stage.channel.input_format
+        if audio_format == self._hearing.audio_format:
+            return
+        try:
+            hearing = self._open_hearing()
+        except ProviderError as error:
+            self._hearing_failed(error)
+            return
+        self._hearing.close()
+        self._hearing = hearing
+        self._recogniser.change_format(audio_format)
+        self.configure()
 
     def clear(self) -> None:
         """Forget the speech of a turn that is not over yet."""
@@ -163,6 +180,18 @@ class Listening:
         """Give the floor to a user who was not let interrupt, and is still speaking."""
         if self._stage.floor is Floor.OPEN and self._stage.turns.detects_turns and self._hearing.is_speaking:
             self._speech_began(self._hearing.audio_ms, self._stage.clock.now_s())
+
+    def _open_hearing(self) -> Hearing:
+        stage = self._stage
+        return Hearing(
+            self._detector,
+            self._recogniser,
+            stage.clock,
+            stop_ms=stage.settings.stop_ms,
+            on_speech=self._guarded(self._speech_changed),
+            on_silence=self._guarded(self._silence_grew),
+            audio_format=stage.channel.input_format,
+        )
 
     def _speech_changed(self, heard: Heard) -> None:
         if not self._stage.turns.detects_turns:

@@ -18,6 +18,12 @@ __all__ = ["Playing"]
 _KEPT_S: Final = 10.0
 """Sound that is kept after it was sent, for an interruption that turns out to be none."""
 
+_PIECE_SHARE: Final = 0.25
+"""The longest piece that is sent, of the lead: a voice's larger ones would run far ahead of it."""
+
+_FRAME_S: Final = 0.02
+"""No piece is cut smaller."""
+
 _ROUNDING_S: Final = 1e-6
 
 _UNDERRUN_S: Final = 0.005
@@ -50,7 +56,7 @@ class Playing:
             reply_id: Whose sound it is.
             channel: Where it goes.
             clock: The session's.
-            lead_s: How much is sent ahead of its playing.
+            lead_s: How much is sent ahead of its playing, by a quarter of that at most exceeded.
             held_s: How much is made ahead of its sending before `until_wanted` waits.
             on_first_sent: Called when the first piece has been handed to the channel.
         """
@@ -104,7 +110,11 @@ class Playing:
         if self._is_closed:
             return
         self._format = audio_format
-        self._pieces.append(audio)
+        most_bytes = audio_format.size_bytes(max(self._lead_s * _PIECE_SHARE, _FRAME_S))
+        if len(audio) <= most_bytes:
+            self._pieces.append(audio)
+        else:
+            self._pieces += [audio[at : at + most_bytes] for at in range(0, len(audio), most_bytes)]
         self._pending_s += audio_format.duration_s(len(audio))
         self._send_due()
         if self._pieces and not self._has_timer:

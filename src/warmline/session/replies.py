@@ -76,6 +76,10 @@ class Replies:
         """Get ready what the first reply will want; nobody waits for it."""
         await self._answering.prepare()
 
+    def follow_format(self) -> None:
+        """Get ready to speak as the channel now says that it plays."""
+        self._answering.follow_format()
+
     async def aclose(self) -> None:
         """Give back what replies are made with; none is made any more."""
         await self._answering.aclose()
@@ -107,7 +111,7 @@ class Replies:
     def draft(
         self,
         timeline: Timeline,
-        asked: ContextItem,
+        asked: ContextItem | None,
         on_first_audio: Callable[[], None],
         on_failure: Callable[[str], None],
     ) -> Reply:
@@ -115,7 +119,7 @@ class Replies:
 
         Args:
             timeline: A branch of the turn's.
-            asked: What the turn would be if it were over; not in the context.
+            asked: What the turn would be if it were over; not in the context. None for a greeting.
             on_first_audio: Called when there is something to play.
             on_failure: Called with the reason if it can't be made.
         """
@@ -124,13 +128,13 @@ class Replies:
         self._start(reply, self._stage.instructions)
         return reply
 
-    def adopt(self, draft: Reply, timeline: Timeline, asked: ContextItem) -> None:
+    def adopt(self, draft: Reply, timeline: Timeline, asked: ContextItem | None) -> None:
         """Make a draft the agent's turn; the floor is the agent's already, and its sound leaves in this call.
 
         Args:
             draft: One that is not over.
             timeline: The turn's, with what made the user wait on it.
-            asked: What is answered, which is in the context.
+            asked: What is answered, which is in the context; None for a greeting.
         """
         draft.adopt(timeline, asked)
         timeline.record(Mark.TURN_COMMITTED, self._stage.clock.now_s())

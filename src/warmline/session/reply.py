@@ -127,6 +127,7 @@ class Reply:
         self._held: list[SessionEvent] = [ReplyStarted(self.id, self.item_id)]
         self._words: list[SpokenWord] = []
         self._exchanges: list[list[Message]] = []
+        self._is_ready_made = False
 
     @property
     def is_over(self) -> bool:
@@ -201,16 +202,16 @@ class Reply:
         self.asked = replace(self.asked, message=replace(self.asked.message, passages=tuple(passages)))
         self._stage.context.found(self.asked.item_id, passages)
 
-    def adopt(self, timeline: Timeline, asked: ContextItem) -> None:
+    def adopt(self, timeline: Timeline, asked: ContextItem | None) -> None:
         """Make it the turn's: what is held leaves with `let_out`.
 
         Args:
             timeline: The turn's, which takes over the draft's.
-            asked: What was committed, and is in the context by now.
+            asked: What was committed, and is in the context by now; None for a greeting.
         """
         timeline.adopt(self.timeline)
         self.timeline = timeline
-        if self.asked is not None and self.asked.message.passages:
+        if asked is not None and self.asked is not None and self.asked.message.passages:
             self._stage.context.found(asked.item_id, self.asked.message.passages)
             asked = replace(asked, message=replace(asked.message, passages=self.asked.message.passages))
         self.asked = asked
@@ -243,6 +244,7 @@ class Reply:
 
     def say_ready(self, text: str, chunks: Sequence[SpeechChunk], audio_format: AudioFormat) -> None:
         """Say what was made ahead, behind what was said so far; nothing else of the reply comes."""
+        self._is_ready_made = True
         if self.playing.made_s == 0:
             self.text = ""
         elif self._words and (said := self._words[-1].text_end) < len(self.text):
@@ -285,7 +287,7 @@ class Reply:
             return self.text.strip()
         sent_s = self.playing.playout.sent_s
         is_all = heard_s >= sent_s > 0 and not self.playing.has_more
-        if is_all and Mark.TTS_DONE in self.timeline:
+        if is_all and (self._is_ready_made or Mark.TTS_DONE in self.timeline):
             return self.text.strip()
         words = [word for word in self._words if word.start_ms < sent_s * 1000]
         if not words:

@@ -16,6 +16,7 @@ from warmline.core.ids import new_id
 from warmline.interfaces.channel import Channel, EndReason, SessionFailure, TurnSettings, UserTurn
 from warmline.interfaces.llm import Message, Role
 from warmline.session.context import Context, ContextItem
+from warmline.session.greeting import Greeting
 from warmline.session.listening import Listening
 from warmline.session.replies import Replies
 from warmline.session.settings import Providers, SessionSettings
@@ -39,6 +40,7 @@ class Session:
         self._stage = Stage(channel, settings, clock)
         self._replies = Replies(self._stage, providers, self._floor_opened)
         self._listening = Listening(self._stage, self._replies, providers, self._crashed)
+        self._greeting = Greeting(self._stage, self._replies)
         self._unprompted = Unprompted(self._stage, self._replies)
         self._summarising = Summarising(self._stage, providers)
         self._crash: Exception | None = None
@@ -80,7 +82,9 @@ class Session:
                 tasks.start_soon(self._unprompted.expire)
                 tasks.start_soon(self._unprompted.watch_for_idleness)
                 tasks.start_soon(self._replies.prepare)
-                if stage.settings.greeting:
+                if stage.is_ringing:
+                    self._greeting.hold()
+                elif stage.settings.greeting:
                     self.request_reply()
                 await stage.ended.wait()
                 if stage.end_reason is EndReason.EXPIRED:
@@ -89,6 +93,7 @@ class Session:
         finally:
             stage.tasks = None
             stage.end(EndReason.SHUTDOWN)
+            self._greeting.drop()
             self._replies.interrupt(TurnStatus.CANCELLED)
             stage.move(FloorEvent.SESSION_ENDED)
             self._listening.close()
@@ -104,7 +109,16 @@ class Session:
         self._listening.configure()
 
     def answered(self) -> None:
-        """The person has answered; nothing waits for that."""
+        """The person has answered: a greeting that is held leaves in this call."""
+        stage = self._stage
+        if not stage.is_ringing or stage.ended.is_set():
+            return
+        stage.answered.set()
+        self._listening.follow_format()
+        self._greeting.follow_format()
+        self._replies.follow_format()
+        if stage.tasks is not None:  # Else `run` begins with the greeting.
+            self._greeting.say()
 
     def receive_audio(self, audio: bytes) -> None:
         """Take audio from the person in the channel's format: whole samples, any length, in order."""

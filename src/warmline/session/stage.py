@@ -27,7 +27,8 @@ class Stage:
     """A session's common ground.
 
     What changes here: `floor`, only in `move`; `moved`, in `stir`; `turns` and `instructions` when the
-    client changes them; `tasks` and `context_vars`, set while the session runs; `end_reason`, once.
+    client changes them; `tasks` and `context_vars`, set while the session runs; `answered`, once, and
+    `end_reason`, once.
     """
 
     def __init__(self, channel: Channel, settings: SessionSettings, clock: Clock) -> None:
@@ -42,8 +43,18 @@ class Stage:
         self.moved = anyio.Event()
         self.tasks: TaskGroup | None = None
         self.context_vars = contextvars.copy_context()
+        self.answered = anyio.Event()
+        """The person can hear and be heard: at once, or when the call is answered."""
+
+        if not channel.is_ringing:
+            self.answered.set()
         self.ended = anyio.Event()
         self.end_reason: EndReason | None = None
+
+    @property
+    def is_ringing(self) -> bool:
+        """Whether the person is still to answer the call."""
+        return not self.answered.is_set()
 
     def move(self, event: FloorEvent) -> None:
         """Move the floor and tell the channel.

@@ -10,6 +10,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from warmline.core.clock import Clock
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import LineUse
 from warmline.core.setback import OnSetback, ProviderRole, Remedy, Setback, SetbackKind
 from warmline.errors import ProviderError, ProviderRejected, ProviderUnavailable
@@ -52,8 +53,8 @@ class SttLine:
     One that fails is replaced, and one that owes a final for too long gets another beside it; the
     audio of every utterance whose final is missing is sent again, and the first final counts.
 
-    What changes here: `_lines`, in `_attach`, `_lost`, `_heard` and `_improve`; `_audio`, as the user
-    speaks. Calls and callbacks only change things, and `run` starts what follows.
+    What changes here: `_lines`, in `_attach`, `_lost`, `_heard`, `_improve` and `change_format`; `_audio`,
+    as the user speaks. Calls and callbacks only change things, and `run` starts what follows.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class SttLine:
         fallbacks: Sequence[Leg[SpeechToText]] = (),
         state: FailoverState | None = None,
         on_setback: OnSetback | None = None,
+        audio_format: AudioFormat = PCM_16K,
     ) -> None:
         """Prepare; nothing is opened until `run`.
 
@@ -84,6 +86,7 @@ class SttLine:
             fallbacks: Who is asked where that fails, in order.
             state: The process's.
             on_setback: Told of what went wrong when it is known who stands in.
+            audio_format: What `push` is given, and every recogniser gets.
         """
         self._on_hint = on_hint
         self._state = state or FailoverState()
@@ -94,12 +97,13 @@ class SttLine:
             self._heard,
             self._lost,
             self._hinted if on_hint else None,
+            audio_format,
         )
         self._on_transcript = on_transcript
         self._on_trouble = on_trouble
         self._clock = clock
         self._on_setback = on_setback
-        self._audio = SpokenAudio(self._state.settings.replay_s)
+        self._audio = SpokenAudio(self._state.settings.replay_s, audio_format)
         self._lines: list[RecogniserLine] = []
         """Those that are listened to; two, while a final is asked for a second time."""
 
@@ -152,11 +156,18 @@ class SttLine:
             waited_s=waited_s,
         )
 
-    def push(self, pcm: bytes) -> None:
-        """Hand over 16 kHz pcm16; never blocks."""
-        self._audio.push(pcm)
+    def change_format(self, audio_format: AudioFormat) -> None:
+        """Expect audio of another format, before there was any; the line is opened anew for it."""
+        self._audio = SpokenAudio(self._state.settings.replay_s, audio_format)
+        self._legs.change_format(audio_format)
+        self._lines, self._latest, self._better = [], None, None
+        self._tell()
+
+    def push(self, audio: bytes) -> None:
+        """Hand over whole samples in the format that is expected; never blocks."""
+        self._audio.push(audio)
         for stream in self._streams():
-            stream.push(pcm)
+            stream.push(audio)
 
     def begin_utterance(self, utterance: int) -> None:
         """Say that speech began."""

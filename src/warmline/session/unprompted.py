@@ -38,6 +38,7 @@ class Unprompted:
         """
         stage = self._stage
         policy = stage.settings.idle
+        await stage.answered.wait()
         while policy.after_s > 0:
             with anyio.move_on_after(policy.after_s if self._may_speak() else None):
                 await self._wait_for_a_move()
@@ -52,8 +53,12 @@ class Unprompted:
             self._prompted += 1
 
     async def expire(self) -> None:
-        """End the session at its longest time, and say so shortly before, as soon as nobody has the floor."""
+        """End the session at its longest time, and say so shortly before, as soon as nobody has the floor.
+
+        Ringing is no part of it.
+        """
         stage = self._stage
+        await stage.answered.wait()
         settings = stage.settings
         early_s = min(settings.expiry_farewell_s, settings.session_s * _EXPIRY_SHARE)
         await anyio.sleep(settings.session_s - early_s)

@@ -11,7 +11,7 @@ from typing import Final, Self
 import anyio
 
 from warmline.audio.conversion import Pcm16kDecoder
-from warmline.audio.silero import SLICE_SAMPLES
+from warmline.audio.silero import SLICE_MS
 from warmline.audio.speech_segments import SpeechBegan, SpeechSegmenter
 from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.errors import ProviderError
@@ -25,7 +25,7 @@ from warmline.simulators.script import Script
 __all__ = ["Began", "Ear", "HeardText", "Slice", "Speech", "Spoken"]
 
 _THRESHOLD: Final = 0.5
-_SLICE_S: Final = SLICE_SAMPLES / PCM_16K.rate_hz
+_SLICE_S: Final = SLICE_MS / 1000
 _CATCH_UP_S: Final = 10.0
 _WORD_S: Final = 0.2
 """What a scripted word takes to be said: 300 a minute, which is fast."""

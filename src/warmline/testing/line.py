@@ -28,7 +28,8 @@ _Event = TypeVar("_Event")
 class Line:
     """A channel whose far end plays in real time and, if it `reports_playout`, says so.
 
-    Reports take `report_s` to arrive. Give it the session as `conversation` before it runs.
+    Reports take `report_s` to arrive. Give it the session as `conversation` before it runs. A telephone is
+    one with the formats of a telephone; one that `is_ringing` waits for `answer`.
     """
 
     reports_playout: bool = True
@@ -42,6 +43,10 @@ class Line:
     events: list[tuple[float, SessionEvent]] = field(default_factory=list)
     stops: list[tuple[float, str]] = field(default_factory=list)
     played_bytes: dict[str, int] = field(default_factory=dict)
+    plays: list[tuple[float, bytes]] = field(default_factory=list)
+    """What was played and when, if it `keeps_audio`."""
+
+    keeps_audio: bool = False
     ended: EndReason | None = None
     telephone: Telephone | None = None
     conversation: Conversation | None = None
@@ -49,6 +54,16 @@ class Line:
     _timers: list[asyncio.TimerHandle] = field(default_factory=list)
     _end_timer: asyncio.TimerHandle | None = None
     _plays_until_s: float = 0.0
+
+    def answer(
+        self, input_format: AudioFormat | None = None, output_format: AudioFormat | None = None
+    ) -> None:
+        """Have the person pick up; a format that is given turns out to be another than was expected."""
+        self.input_format = input_format or self.input_format
+        self.output_format = output_format or self.output_format
+        self.is_ringing = False
+        assert self.conversation is not None
+        self.conversation.answered()
 
     def send(self, event: SessionEvent) -> None:
         """Note the event and when it came."""
@@ -60,7 +75,10 @@ class Line:
     def play(self, reply_id: str, audio: bytes) -> None:
         """Play it behind what was sent before."""
         assert self.output_format is not None
+        assert not self.is_ringing, "nobody hears it"
         now_s = LoopClock().now_s()
+        if self.keeps_audio:
+            self.plays.append((now_s, audio))
         is_first = reply_id not in self.played_bytes
         self.played_bytes[reply_id] = self.played_bytes.get(reply_id, 0) + len(audio)
         self._plays_until_s = max(self._plays_until_s, now_s) + self.output_format.duration_s(len(audio))

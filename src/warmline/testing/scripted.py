@@ -39,7 +39,9 @@ __all__ = [
     "Utterance",
 ]
 
-_SLICE_BYTES: Final = 1024
+_SLICE_MS: Final = 32
+_WORD_S: Final = 0.3
+"""How long every word is, heard or spoken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +93,17 @@ def _take(faults: list[ScriptedFault]) -> ScriptedFault | None:
 class ScriptedDetector:
     """Takes any sample but zero for speech; as exact as its slices of 32 ms are."""
 
-    def open(self, on_probability: OnProbability) -> ScriptedDetectorStream:
+    def open(self, on_probability: OnProbability, rate_hz: int = 16_000) -> ScriptedDetectorStream:
         """Return a new stream, which answers within `push`."""
-        return ScriptedDetectorStream(on_probability)
+        return ScriptedDetectorStream(on_probability, rate_hz)
 
 
 class ScriptedDetectorStream:
     """One session's audio."""
 
-    def __init__(self, on_probability: OnProbability) -> None:
+    def __init__(self, on_probability: OnProbability, rate_hz: int = 16_000) -> None:
         self._on_probability = on_probability
+        self._slice_bytes = _SLICE_MS * rate_hz // 500
         self._buffer = bytearray()
         self._end_sample = 0
         self._is_closed = False
@@ -108,10 +111,11 @@ class ScriptedDetectorStream:
     def push(self, pcm: bytes) -> None:
         """Judge each slice that is complete."""
         self._buffer += pcm
-        while len(self._buffer) >= _SLICE_BYTES and not self._is_closed:
-            piece = bytes(self._buffer[:_SLICE_BYTES])
-            del self._buffer[:_SLICE_BYTES]
-            self._end_sample += _SLICE_BYTES // 2
+        size = self._slice_bytes
+        while len(self._buffer) >= size and not self._is_closed:
+            piece = bytes(self._buffer[:size])
+            del self._buffer[:size]
+            self._end_sample += size // 2
             self._on_probability(0.98 if any(piece) else 0.02, self._end_sample)
 
     def close(self) -> None:
@@ -148,7 +152,7 @@ class ScriptedRecogniser:
 
     An utterance that is sent again, on another line, is understood as the first time.
 
-    Any sample but zero is speech. Hints are as exact as the audio's pieces, slices of 32 ms in a session.
+    Any sample but silence is speech. Hints are as exact as the audio's pieces, slices of 32 ms in a session.
     """
 
     def __init__(self, utterances: Sequence[Utterance | str] = (), *, ends_turns: bool = False) -> None:
@@ -189,6 +193,7 @@ class ScriptedRecogniser:
         on_transcript: OnTranscript,
         on_failure: OnSttFailure,
         on_line: OnLine | None = None,
+        audio_format: AudioFormat = PCM_16K,
         *,
         on_hint: OnTurnHint | None = None,
     ) -> ScriptedRecogniserStream:
@@ -202,7 +207,7 @@ class ScriptedRecogniser:
         self.opened += 1
         if on_line is not None and self.line_use is not None:
             on_line(self.line_use)
-        stream = ScriptedRecogniserStream(self, on_transcript, on_failure, on_hint)
+        stream = ScriptedRecogniserStream(self, on_transcript, on_failure, on_hint, audio_format)
         self.streams.append(stream)
         return stream
 
@@ -220,8 +225,10 @@ class ScriptedRecogniserStream:
         on_transcript: OnTranscript,
         on_failure: OnSttFailure,
         on_hint: OnTurnHint | None = None,
+        audio_format: AudioFormat = PCM_16K,
     ) -> None:
         self.ends_turns = provider.ends_turns and on_hint is not None
+        self.audio_format = audio_format
         self._provider = provider
         self._on_transcript = on_transcript
         self._on_failure = on_failure
@@ -235,22 +242,22 @@ class ScriptedRecogniserStream:
         self._is_broken = False
         self._timers: list[asyncio.TimerHandle] = []
 
-    def push(self, pcm: bytes) -> None:
+    def push(self, audio: bytes) -> None:
         """Understand another word now and then, and say what the script says of the silence."""
         spoken = self._current
         if spoken is None or self._is_broken:
             return
-        self._heard_bytes += len(pcm)
+        self._heard_bytes += len(audio)
         most_bytes = max(self._provider.heard_bytes.get(self._number, 0), self._heard_bytes)
         self._provider.heard_bytes[self._number] = most_bytes
-        if not any(pcm):
-            self._silence_bytes += len(pcm)
-            self._be_silent(spoken, PCM_16K.duration_s(self._silence_bytes))
+        if self.audio_format.is_silence(audio):
+            self._silence_bytes += len(audio)
+            self._be_silent(spoken, self.audio_format.duration_s(self._silence_bytes))
             return
-        self._speech_bytes += len(pcm)
+        self._speech_bytes += len(audio)
         self._silence_bytes = 0
         words = spoken.text.split()
-        known = min(self._speech_bytes // 9600, len(words))
+        known = min(self._speech_bytes // self.audio_format.size_bytes(_WORD_S), len(words))
         if self._fault is not None and known >= self._fault.after and self._fault.kind == "cut":
             self.drop()
             return

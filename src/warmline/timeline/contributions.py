@@ -47,6 +47,9 @@ MILESTONES: Final[tuple[tuple[Mark, str], ...]] = (
 """What a reply has to get past on its way to the ear, in order, and the stage that holds it up."""
 
 
+_ORIGINS: Final = (Mark.SPEECH_ENDED, Mark.TEXT_RECEIVED, Mark.REPLY_REQUESTED, Mark.ANSWERED)
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A stage's own time; microseconds from the turn's origin, so speech itself lies before 0."""
@@ -67,11 +70,10 @@ class Contribution:
 def origin(marks: Mapping[Mark, int]) -> int | None:
     """Return the instant from which the user waits, or None if it is not known yet.
 
-    It is the end of speech, the arrival of a typed turn, or the client's request; the latest,
-    where a turn has several.
+    It is the end of speech, the arrival of a typed turn, the client's request, or the moment at which a
+    call was answered; the latest, where a turn has several.
     """
-    waits = [marks[m] for m in (Mark.SPEECH_ENDED, Mark.TEXT_RECEIVED, Mark.REPLY_REQUESTED) if m in marks]
-    return max(waits, default=None)
+    return max((marks[mark] for mark in _ORIGINS if mark in marks), default=None)
 
 
 def spans(marks: Mapping[Mark, int]) -> tuple[Span, ...]:

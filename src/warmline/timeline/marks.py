@@ -30,8 +30,14 @@ class Mark(enum.Enum):
     REPLY_REQUESTED = "reply_requested"
     """The client asked for a reply, or the agent began one of its own accord."""
 
+    RINGING = "ringing"
+    """The call was not answered yet, and its greeting was asked for."""
+
+    ANSWERED = "answered"
+    """The person answered the call, and could hear from then on."""
+
     DRAFT_BEGUN = "draft_begun"
-    """The reply was begun on the guess that the turn is over."""
+    """The reply was begun on the guess that the turn is over, or for a call that was still ringing."""
 
     TURN_COMMITTED = "turn_committed"
     """The turn is over and will be answered."""
@@ -76,8 +82,10 @@ CAUSES: Final[Mapping[Mark, tuple[Mark, ...]]] = {
     Mark.SPEECH_STARTED: (),
     Mark.TEXT_RECEIVED: (),
     Mark.REPLY_REQUESTED: (),
+    Mark.RINGING: (),
+    Mark.ANSWERED: (),
     Mark.SPEECH_ENDED: (Mark.SPEECH_STARTED,),
-    Mark.DRAFT_BEGUN: (Mark.SPEECH_STARTED,),
+    Mark.DRAFT_BEGUN: (Mark.SPEECH_STARTED, Mark.RINGING),
     Mark.SILENCE_REACHED: (Mark.SPEECH_ENDED,),
     Mark.TRANSCRIPT_FINAL: (Mark.SPEECH_ENDED,),
     Mark.TURN_COMMITTED: (
@@ -85,6 +93,7 @@ CAUSES: Final[Mapping[Mark, tuple[Mark, ...]]] = {
         Mark.TRANSCRIPT_FINAL,
         Mark.TEXT_RECEIVED,
         Mark.REPLY_REQUESTED,
+        Mark.ANSWERED,
     ),
     Mark.RETRIEVAL_STARTED: (Mark.SPEECH_STARTED, Mark.TEXT_RECEIVED, Mark.REPLY_REQUESTED),
     Mark.RETRIEVAL_DONE: (Mark.RETRIEVAL_STARTED,),

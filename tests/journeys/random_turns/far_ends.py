@@ -39,32 +39,33 @@ WORD_CHUNKS: Final = 3
 GO_ON: Final = continuation(LlmRequest([]), "").messages[-1].text
 """What a model is told that goes on with another's answer."""
 
-_SLICE_BYTES: Final = 1024
-_SILENT_SLICE: Final = bytes(_SLICE_BYTES)
+_SLICE_MS: Final = 32
 
 
 class Detector:
     """Takes a slice for speech unless it is all zero."""
 
-    def open(self, on_probability: OnProbability) -> DetectorStream:
-        return DetectorStream(on_probability)
+    def open(self, on_probability: OnProbability, rate_hz: int = 16_000) -> DetectorStream:
+        return DetectorStream(on_probability, rate_hz)
 
 
 class DetectorStream:
     """One session's audio."""
 
-    def __init__(self, on_probability: OnProbability) -> None:
+    def __init__(self, on_probability: OnProbability, rate_hz: int) -> None:
         self._on_probability = on_probability
+        self._silent_slice = bytes(_SLICE_MS * rate_hz // 500)
         self._buffer = b""
         self._end_sample = 0
         self._is_closed = False
 
     def push(self, pcm: bytes) -> None:
         self._buffer += pcm
-        while len(self._buffer) >= _SLICE_BYTES and not self._is_closed:
-            piece, self._buffer = self._buffer[:_SLICE_BYTES], self._buffer[_SLICE_BYTES:]
-            self._end_sample += _SLICE_BYTES // 2
-            self._on_probability(0.02 if piece == _SILENT_SLICE else 0.98, self._end_sample)
+        size = len(self._silent_slice)
+        while len(self._buffer) >= size and not self._is_closed:
+            piece, self._buffer = self._buffer[:size], self._buffer[size:]
+            self._end_sample += size // 2
+            self._on_probability(0.02 if piece == self._silent_slice else 0.98, self._end_sample)
 
     def close(self) -> None:
         self._is_closed = True

@@ -62,7 +62,9 @@ class WatchedLine:
 
     def __init__(self, rng: random.Random, chunks: Chunks, *, says_text_alone: bool = False) -> None:
         self.reports_playout = rng.random() < 0.7
+        self.input_format = PCM_16K
         self.output_format: AudioFormat | None = None if says_text_alone else SOUND
+        self.is_ringing = False
         self.never_reports = self.reports_playout and rng.random() < 0.1
         self.report_s = rng.choice((0.0, 0.01, 0.03, 0.08)) if self.reports_playout else 0.0
         self.progresses = rng.random() < 0.3

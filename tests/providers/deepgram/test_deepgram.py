@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from tests.simulators.far_ends import FarEnds, far_ends
-from warmline.core.formats import PCM_16K, AudioFormat, Encoding
+from warmline.core.formats import PCM_16K, PCMU_8K, AudioFormat
 from warmline.core.line_use import LineUse
 from warmline.errors import InputError, ProviderError, ProviderRejected, ProviderUnavailable
 from warmline.interfaces.stt import Transcript, TurnHint, TurnHintKind
@@ -25,14 +25,13 @@ from warmline.providers.deepgram.protocol import (
     nova_path,
 )
 from warmline.providers.deepgram.recogniser import DeepgramRecogniser, DeepgramRecordings
-from warmline.providers.deepgram.stream import DeepgramStream, silence
+from warmline.providers.deepgram.stream import DeepgramStream
 from warmline.simulators.running import KEY
 from warmline.simulators.script import Script
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
 SENTENCES = ("The library is open on Monday.", "My name is Robert and I need a room.")
-PCMU_8K = AudioFormat(Encoding.PCMU, 8_000)
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +103,7 @@ async def speak(stream: DeepgramStream, audio: bytes, *, speed: float = 4.0) -> 
 
 async def said(ends: FarEnds, text: str, audio_format: AudioFormat = PCM_16K) -> bytes:
     spoken = await ends.simulator.speech.spoken(text, audio_format)
-    return silence(audio_format, 0.3) + spoken.audio + silence(audio_format, 0.2)
+    return audio_format.silence(0.3) + spoken.audio + audio_format.silence(0.2)
 
 
 @pytest.mark.parametrize("is_flux", [False, True], ids=["nova", "flux"])
@@ -159,7 +158,7 @@ async def test_final_comes_even_of_nothing(is_flux: bool):
         heard = Heard()
         stream = await stt.open(heard.transcripts.append, heard.failures.append)
         stream.begin_utterance(7)
-        await speak(stream, silence(PCM_16K, 0.5))
+        await speak(stream, PCM_16K.silence(0.5))
         stream.finish_utterance()
         assert (await heard.until_final()).text == ""
         await stream.aclose()
@@ -180,7 +179,7 @@ async def test_nova_that_says_no_endpoint_is_asked_for_the_final_all_the_same():
         stream = await stt.open(heard.transcripts.append, heard.failures.append)
         ends.fault("no_endpoint")
         stream.begin_utterance(1)
-        await speak(stream, await said(ends, SENTENCES[0]) + silence(PCM_16K, 0.6))
+        await speak(stream, await said(ends, SENTENCES[0]) + PCM_16K.silence(0.6))
         stream.finish_utterance()
         assert "library" in _words((await heard.until_final()).text)
         await stream.aclose()
@@ -203,9 +202,9 @@ async def test_flux_ends_a_turn_by_itself_after_a_guess_that_was_wrong_and_one_t
             assert stream.ends_turns
             speech = (await ends.simulator.speech.spoken("Yes.", PCM_16K)).audio
             stream.begin_utterance(1)
-            await speak(stream, speech + silence(PCM_16K, 0.4) + speech, speed=1.0)
+            await speak(stream, speech + PCM_16K.silence(0.4) + speech, speed=1.0)
             spoken_at_s = ends.lines.clock.now_s()
-            await speak(stream, silence(PCM_16K, 1.2), speed=1.0)
+            await speak(stream, PCM_16K.silence(1.2), speed=1.0)
             assert hints == [
                 TurnHint(TurnHintKind.EAGER_END, 1, "Yes", 0.5),
                 TurnHint(TurnHintKind.RESUMED, 1, "Yes", 0.1),
@@ -234,7 +233,7 @@ async def test_stream_that_fails_says_so_once(fault: str):
         stream.finish_utterance()
         problem = await heard.until_failed()
         assert isinstance(problem, ProviderUnavailable)
-        stream.push(silence(PCM_16K, 0.1))
+        stream.push(PCM_16K.silence(0.1))
         await anyio.sleep(0.2)
         assert len(heard.failures) == 1
         # The next one works.

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from tests.simulators.far_ends import FarEnds, far_ends
-from warmline.core.formats import PCM_16K, PCM_24K, AudioFormat, Encoding
+from warmline.core.formats import PCM_16K, PCM_24K, PCMU_8K, AudioFormat
 from warmline.core.line_use import LineUse
 from warmline.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from warmline.providers.elevenlabs.protocol import socket_path, voice_request
@@ -28,7 +28,6 @@ TEXT = "".join(CLAUSES)
 SPEED = PRESETS["speed"]
 SETTINGS = SpeechSettings(VOICE, SPEED.model, SPEED.voice_settings, first_audio_s=0.6, stall_s=0.6)
 HEADERS = {"xi-api-key": KEY}
-PCMU_8K = AudioFormat(Encoding.PCMU, 8_000)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import anyio
 import numpy as np
 import pytest
 
-from warmline.core.formats import PCM_16K, PCM_24K, AudioFormat, Encoding
+from warmline.core.formats import PCM_16K, PCM_24K, PCMA_8K, PCMU_8K, AudioFormat, Encoding
 from warmline.errors import ConfigError, ProviderRejected, ProviderUnavailable
 from warmline.interfaces.tts import SpokenWord
 from warmline.providers.offline.silence_trim import SENTENCE_PAUSE_MS
@@ -17,8 +17,6 @@ from warmline.providers.offline.voice import OfflineVoice
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
-PCMU_8K = AudioFormat(Encoding.PCMU, 8_000)
-PCMA_8K = AudioFormat(Encoding.PCMA, 8_000)
 TEN_SENTENCES = "This is one sentence of a longer text. " * 10
 
 

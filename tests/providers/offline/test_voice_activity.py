@@ -9,7 +9,7 @@ import anyio.lowlevel
 import numpy as np
 import pytest
 
-from warmline.audio.silero import SLICE_BYTES, SLICE_SAMPLES, SileroModel, SileroState
+from warmline.audio.silero import SileroModel, SileroState, slice_samples
 from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegmenter
 from warmline.errors import ProviderUnavailable
 from warmline.providers.offline.voice_activity import (
@@ -20,6 +20,8 @@ from warmline.providers.offline.voice_activity import (
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
+SLICE_SAMPLES = slice_samples(16_000)
+SLICE_BYTES = 2 * SLICE_SAMPLES
 SILENCE = bytes(SLICE_BYTES)
 
 

@@ -109,7 +109,7 @@ class BrowserChannel:
 
     @property
     def input_format(self) -> AudioFormat:
-        """16 kHz pcm16: whatever the client sends is converted to that, since it may change its format."""
+        """16 kHz pcm16: what the client sends is converted, since it may change its format at any time."""
         return PCM_16K
 
     @property

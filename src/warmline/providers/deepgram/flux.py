@@ -12,7 +12,7 @@ from warmline.providers.deepgram.protocol import (
     FluxMessage,
     decode_flux,
 )
-from warmline.providers.deepgram.stream import DeepgramStream, silence
+from warmline.providers.deepgram.stream import DeepgramStream
 
 __all__ = ["FluxStream"]
 
@@ -57,10 +57,10 @@ class FluxStream(DeepgramStream):
         self._piece = bytearray()
         self._piece_bytes = self.audio_format.size_bytes(_PIECE_S)
 
-    def push(self, pcm: bytes) -> None:
+    def push(self, audio: bytes) -> None:
         """Gather audio into the pieces that Flux wants."""
         self.pushed_at_s = self.clock.now_s()
-        self._piece += pcm
+        self._piece += audio
         while len(self._piece) >= self._piece_bytes:
             self.send_audio(bytes(self._piece[: self._piece_bytes]))
             del self._piece[: self._piece_bytes]
@@ -69,7 +69,7 @@ class FluxStream(DeepgramStream):
         """Fill gaps with silence, and give up a stream that has gone quiet."""
         now_s = self.clock.now_s()
         if now_s - self.pushed_at_s >= _GAP_S:
-            self.send_audio(silence(self.audio_format, self.look_s))
+            self.send_audio(self.audio_format.silence(self.look_s))
         if self._asked and now_s - self._asked_at_s > _FORCED_S:
             self._given_up += 1
             self._answered()

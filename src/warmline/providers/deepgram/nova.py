@@ -7,7 +7,7 @@ from typing import Final
 
 from warmline.interfaces.stt import TurnHintKind
 from warmline.providers.deepgram.protocol import FINALIZE, KEEP_ALIVE, NovaMessage, decode_nova
-from warmline.providers.deepgram.stream import DeepgramStream, silence
+from warmline.providers.deepgram.stream import DeepgramStream
 
 __all__ = ["NovaStream"]
 
@@ -34,7 +34,7 @@ class NovaStream(DeepgramStream):
         self._asked: deque[int | None] = deque()
         self._asked_at_s = 0.0
         self._kept_at_s = self.clock.now_s()
-        self.send_audio(silence(self.audio_format, _FIRST_S))
+        self.send_audio(self.audio_format.silence(_FIRST_S))
 
     def look(self) -> None:
         """Keep a stream open that has nothing to hear, and wait for no final too long."""

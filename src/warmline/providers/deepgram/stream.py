@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 import anyio
 
 from warmline.core.clock import Clock
-from warmline.core.formats import AudioFormat, Encoding
+from warmline.core.formats import AudioFormat
 from warmline.core.line_use import OnLine
 from warmline.errors import LineLost, PoolError, ProviderError, RemoteProtocolError
 from warmline.interfaces.stt import (
@@ -24,15 +24,9 @@ from warmline.pool.sockets import SocketEndpoint, WebSocketLine
 from warmline.providers.deepgram.failures import pool_failure, stream_failure
 from warmline.providers.deepgram.protocol import CLOSE_STREAM
 
-__all__ = ["DeepgramStream", "silence"]
+__all__ = ["DeepgramStream"]
 
-_SILENCE: Final = {Encoding.PCM16: b"\0", Encoding.PCMU: b"\xff", Encoding.PCMA: b"\xd5"}
 _OPEN_S: Final = 10.0
-
-
-def silence(audio_format: AudioFormat, duration_s: float) -> bytes:
-    """Return audio in which nothing is heard."""
-    return _SILENCE[audio_format.encoding] * audio_format.size_bytes(duration_s)
 
 
 class DeepgramStream(ABC):
@@ -111,10 +105,10 @@ class DeepgramStream(ABC):
             self._line = None
             self.opened.set()
 
-    def push(self, pcm: bytes) -> None:
+    def push(self, audio: bytes) -> None:
         """Hand over audio in the stream's format, whichever it is; never blocks."""
         self.pushed_at_s = self.clock.now_s()
-        self.send_audio(pcm)
+        self.send_audio(audio)
 
     async def aclose(self) -> None:
         """Give the socket back; no callback comes after this returns."""

@@ -13,6 +13,7 @@ from typing import Final, Self
 import anyio
 import anyio.abc
 
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import OnLine
 from warmline.errors import ProviderUnavailable
 from warmline.interfaces.stt import OnSttFailure, OnTranscript, OnTurnHint
@@ -114,17 +115,20 @@ class OfflineRecogniser:
         on_transcript: OnTranscript,
         on_failure: OnSttFailure,
         on_line: OnLine | None = None,
+        audio_format: AudioFormat = PCM_16K,
         *,
         on_hint: OnTurnHint | None = None,
     ) -> RecogniserLine:
         """Return a line for one session, at once if a spare is ready; no connection, and no hints.
+
+        The recogniser hears 16 kHz; audio of any other format is converted on its way.
 
         Raises:
             ProviderUnavailable: all processes are in use, or none could be started.
         """
         del on_line, on_hint
         process = await self._take()
-        return RecogniserLine(process, on_transcript, on_failure)
+        return RecogniserLine(process, on_transcript, on_failure, audio_format)
 
     async def _take(self) -> RecogniserProcess:
         if not self._is_open:

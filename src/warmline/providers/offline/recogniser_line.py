@@ -11,7 +11,8 @@ from typing import Final
 import anyio
 import msgspec
 
-from warmline.core.formats import PCM_16K
+from warmline.audio.conversion import Pcm16kDecoder
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.errors import ProviderUnavailable
 from warmline.interfaces.stt import OnSttFailure, OnTranscript, Transcript
 from warmline.providers.offline.child_process import ChildProcess
@@ -33,6 +34,9 @@ _MODULE: Final = "warmline.providers.offline.recogniser_process"
 _LOAD_DEADLINE_S: Final = 30.0
 _ANSWER_DEADLINE_S: Final = 15.0
 """For a final or a reset. They take some 20 ms; a process that fell behind may need seconds."""
+
+_NARROW_HZ: Final = 8_000
+"""At this rate there is nothing above 4 kHz, and no need to find that out."""
 
 _BEHIND_BYTES: Final = PCM_16K.size_bytes(60.0)
 """Audio that may wait for the process; more means that it will not catch up, and the line fails."""
@@ -181,9 +185,14 @@ class RecogniserLine:
     """It hears words, and does not judge whether more will come."""
 
     def __init__(
-        self, process: RecogniserProcess, on_transcript: OnTranscript, on_failure: OnSttFailure
+        self,
+        process: RecogniserProcess,
+        on_transcript: OnTranscript,
+        on_failure: OnSttFailure,
+        audio_format: AudioFormat = PCM_16K,
     ) -> None:
         self._process: RecogniserProcess | None = process
+        self._decoder = Pcm16kDecoder(audio_format)
         self._on_transcript = on_transcript
         self._on_failure = on_failure
         self._utterance: int | None = None
@@ -193,9 +202,12 @@ class RecogniserLine:
         self._pre_roll: deque[bytes] = deque()
         self._pre_roll_bytes = 0
         process.lease(self)
+        if audio_format.rate_hz <= _NARROW_HZ:
+            process.send(Command.NARROWBAND)
 
-    def push(self, pcm: bytes) -> None:
-        """Hand over whole samples of 16 kHz pcm16, in order; kept or passed on without a copy."""
+    def push(self, audio: bytes) -> None:
+        """Hand over whole samples, in order; 16 kHz pcm16 is kept or passed on without a copy."""
+        pcm = self._decoder.convert(audio)
         if not pcm:
             return
         if self._utterance is not None and self._process is not None:

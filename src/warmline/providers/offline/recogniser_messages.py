@@ -27,6 +27,9 @@ class Command(enum.IntEnum):
     RESET = 5
     """Another speaker comes; answered by `Report.READY`."""
 
+    NARROWBAND = 6
+    """This speaker is on a telephone; stands until `RESET`."""
+
 
 class Report(enum.IntEnum):
     """From the child."""

@@ -41,7 +41,7 @@ class RecogniserChild:
         self._utterance: int | None = None
         self._unread_bytes = 0
         self._last_partial = ""
-        self._bandwidth = BandwidthDetector()
+        self._bandwidth: BandwidthDetector | None = BandwidthDetector()
 
     def obey(self, frame: Frame) -> None:
         """Carry out one command.
@@ -56,8 +56,11 @@ class RecogniserChild:
         elif command is Command.RESET:
             self._end_without_reading()
             self._readings.reset()
-            self._bandwidth.reset()
+            self._bandwidth = BandwidthDetector()
             self._pipes.write(Report.READY)
+        elif command is Command.NARROWBAND:
+            self._bandwidth = None
+            self._readings.set_narrowband(True)
         elif self._utterance is None:
             return
         elif command is Command.AUDIO:
@@ -70,8 +73,9 @@ class RecogniserChild:
             self._end_without_reading()
 
     def _hear(self, pcm: bytes) -> None:
-        self._bandwidth.hear(pcm)
-        self._readings.set_narrowband(self._bandwidth.is_narrow)
+        if self._bandwidth is not None:
+            self._bandwidth.hear(pcm)
+            self._readings.set_narrowband(self._bandwidth.is_narrow)
         self._readings.hear(pcm)
         self._unread_bytes += len(pcm)
         if self._unread_bytes < _PARTIAL_EVERY_BYTES or self._utterance is None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Self
 import anyio.to_thread
 import numpy as np
 
-from warmline.audio.silero import SLICE_BYTES, SLICE_SAMPLES, SileroModel, SileroState
+from warmline.audio.silero import RATES_HZ, SileroModel, SileroState, slice_samples
 from warmline.errors import ProviderUnavailable
 from warmline.interfaces.vad import OnProbability
 
@@ -22,7 +22,7 @@ __all__ = ["OfflineVoiceActivity", "VoiceActivityLine", "VoiceActivityStatistics
 _log = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 32
-"""Slices in one run: 1.5 ms. A larger batch costs the same for each slice (46 us) and makes all wait."""
+"""Slices taken at a time: 1.5 ms. A larger batch costs the same for each slice (46 us) and makes all wait."""
 
 MAX_WAITING_SLICES: Final = 1875
 """A minute of one stream, so that a client may send a recording at once. A detector that is so far behind
@@ -51,15 +51,19 @@ class VoiceActivityLine:
         "is_submitted",
         "on_probability",
         "samples",
+        "slice_bytes",
+        "slice_samples",
         "state",
         "waiting",
     )
 
-    def __init__(self, detector: OfflineVoiceActivity, on_probability: OnProbability) -> None:
+    def __init__(self, detector: OfflineVoiceActivity, on_probability: OnProbability, rate_hz: int) -> None:
         self._detector = detector
         self._unsliced = bytearray()
         self.on_probability = on_probability
-        self.state = SileroState()
+        self.state = SileroState(rate_hz)
+        self.slice_samples = slice_samples(rate_hz)
+        self.slice_bytes = 2 * self.slice_samples
         self.waiting: deque[bytes] = deque()
         self.is_submitted = False
         """Whether one of its slices is with the model; the next must see the state that one leaves."""
@@ -68,19 +72,19 @@ class VoiceActivityLine:
         self.samples = 0
 
     def push(self, pcm: bytes) -> None:
-        """Hand over 16 kHz pcm16 of any length; never blocks.
+        """Hand over pcm16 at the stream's rate, of any length; never blocks.
 
         Raises:
             ProviderUnavailable: the detector failed, or is a minute behind.
         """
-        unsliced = self._unsliced
+        unsliced, size = self._unsliced, self.slice_bytes
         unsliced += pcm
-        if len(unsliced) < SLICE_BYTES or self.is_closed:
+        if len(unsliced) < size or self.is_closed:
             return
         end = 0
-        while len(unsliced) - end >= SLICE_BYTES:
-            self.waiting.append(bytes(unsliced[end : end + SLICE_BYTES]))
-            end += SLICE_BYTES
+        while len(unsliced) - end >= size:
+            self.waiting.append(bytes(unsliced[end : end + size]))
+            end += size
         del unsliced[:end]
         self._detector.submit(self)
 
@@ -91,7 +95,7 @@ class VoiceActivityLine:
 
 
 class OfflineVoiceActivity:
-    """A `VoiceActivityDetector` that runs Silero on whatever slices wait, in one batch.
+    """A `VoiceActivityDetector` that runs Silero on whatever slices wait, in one batch for each rate.
 
     The model runs in its own thread, which leaves Python's lock meanwhile; results come back to
     the event loop together, one call for each batch. Use as an async context manager.
@@ -133,15 +137,19 @@ class OfflineVoiceActivity:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(thread.join)
 
-    def open(self, on_probability: OnProbability) -> VoiceActivityLine:
+    def open(self, on_probability: OnProbability, rate_hz: int = 16_000) -> VoiceActivityLine:
         """Return a new stream; nothing runs for it until it is pushed to.
+
+        Args:
+            on_probability: Told of each slice of 32 ms.
+            rate_hz: 8,000 or 16,000.
 
         Raises:
             ProviderUnavailable: the detector is not running.
         """
         if self._thread is None:
             raise self._unavailable(self._problem or "it was not started")
-        return VoiceActivityLine(self, on_probability)
+        return VoiceActivityLine(self, on_probability, rate_hz)
 
     def statistics(self) -> VoiceActivityStatistics:
         """Return the counts; they are moved on together."""
@@ -156,7 +164,7 @@ class OfflineVoiceActivity:
         if self._problem is not None:
             raise self._unavailable(self._problem)
         if len(line.waiting) > MAX_WAITING_SLICES:
-            line.samples += SLICE_SAMPLES * len(line.waiting)
+            line.samples += line.slice_samples * len(line.waiting)
             line.waiting.clear()
             raise self._unavailable("it is a minute behind; the machine is overloaded")
         if not line.is_submitted:
@@ -167,20 +175,25 @@ class OfflineVoiceActivity:
         """Run batches until told to stop; in the detector's own thread."""
         assert self._loop is not None
         try:
-            while batch := self._next_batch():
-                lines = [line for line, _ in batch]
-                slices = np.frombuffer(b"".join(pcm for _, pcm in batch), np.int16)
-                probabilities = self._model.infer(
-                    slices.reshape(len(batch), SLICE_SAMPLES), [line.state for line in lines]
-                ).tolist()
-                done, batches, largest = self._statistics
-                self._statistics = VoiceActivityStatistics(
-                    done + len(batch), batches + 1, max(largest, len(batch))
-                )
-                self._loop.call_soon_threadsafe(self._deliver, lines, probabilities)
+            while taken := self._next_batch():
+                for rate_hz in RATES_HZ:
+                    batch = [each for each in taken if each[0].state.rate_hz == rate_hz]
+                    if batch:
+                        self._infer(batch)
         except Exception as problem:  # noqa: BLE001 - whatever it is, the sessions must be told
             self._problem = f"its thread failed: {problem}"
             _log.exception("voice_activity.failed")
+
+    def _infer(self, batch: list[tuple[VoiceActivityLine, bytes]]) -> None:
+        """Judge slices of one rate; in the detector's own thread."""
+        assert self._loop is not None
+        lines = [line for line, _ in batch]
+        slices = np.frombuffer(b"".join(pcm for _, pcm in batch), np.int16)
+        states = [line.state for line in lines]
+        probabilities = self._model.infer(slices.reshape(len(batch), -1), states).tolist()
+        done, batches, largest = self._statistics
+        self._statistics = VoiceActivityStatistics(done + len(batch), batches + 1, max(largest, len(batch)))
+        self._loop.call_soon_threadsafe(self._deliver, lines, probabilities)
 
     def _next_batch(self) -> list[tuple[VoiceActivityLine, bytes]]:
         """Wait for a slice and return it with those that wait behind it; nothing to stop."""
@@ -201,7 +214,7 @@ class OfflineVoiceActivity:
             line.is_submitted = False
             if line.is_closed:
                 continue
-            line.samples += SLICE_SAMPLES
+            line.samples += line.slice_samples
             if line.waiting and self._problem is None:
                 self.submit(line)
             try:

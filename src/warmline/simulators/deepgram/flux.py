@@ -9,8 +9,7 @@ import anyio
 import msgspec
 from aiohttp import WSMsgType, web
 
-from warmline.audio.silero import SLICE_SAMPLES
-from warmline.core.formats import PCM_16K
+from warmline.audio.silero import SLICE_MS
 from warmline.simulators.deepgram.messages import FLUX, CloseStream, FluxConfigure
 from warmline.simulators.deepgram.nova import Owner, word_list
 from warmline.simulators.deepgram.query import FluxQuery, Unfit, configured
@@ -24,7 +23,7 @@ _NO_TURN: Final = "FORCE_END_TURN_NO_ACTIVE_TURN"
 _SILENCE_SCALE_MS: Final = 216.0
 """Makes the default threshold of 0.7 fall 260 ms after speech, which is Deepgram's median."""
 
-_HALF_SLICE_MS: Final = SLICE_SAMPLES * 500 / PCM_16K.rate_hz
+_HALF_SLICE_MS: Final = SLICE_MS / 2
 """A silence is reached with the slice that ends nearest to it."""
 
 

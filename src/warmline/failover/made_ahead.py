@@ -1,4 +1,4 @@
-"""An apology in the agent's own voice, made while things are up."""
+"""Fixed texts in the agent's own voice, made before they are wanted: no provider is needed to say them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from warmline.core.formats import AudioFormat
 from warmline.errors import ProviderError, ProviderUnavailable
 from warmline.interfaces.tts import SpeechChunk, TextToSpeech
 
-__all__ = ["Apologies"]
+__all__ = ["MadeAhead"]
 
 _MAKE_S: Final = 20.0
 """How long making one may take; nobody waits for it."""
 
 _CLOSE_S: Final = 2.0
 
+_MOST: Final = 64
+"""Kept at a time; the one that was not asked for for longest goes. 5 s at 24 kHz are 240 kB, as PCMU 40."""
+
 _Key = tuple[str, AudioFormat, str]
 
 
-class Apologies:
+class MadeAhead:
     """What was made ahead, for all sessions of the process.
 
-    What changes here: `_made`, when one is made; `_being_made`, while it is.
+    What changes here: `_made`, when one is made or asked for; `_being_made`, while it is.
     """
 
     def __init__(self) -> None:
@@ -48,6 +51,8 @@ class Apologies:
         try:
             with anyio.move_on_after(_MAKE_S):
                 self._made[key] = await _spoken(voice, audio_format, text)
+                if len(self._made) > _MOST:
+                    del self._made[next(iter(self._made))]
         except ProviderError:
             return False
         finally:
@@ -56,7 +61,11 @@ class Apologies:
 
     def get(self, leg: str, audio_format: AudioFormat, text: str) -> Sequence[SpeechChunk] | None:
         """Return one that is made, with its words' places; None if there is none."""
-        return self._made.get((leg, audio_format, text))
+        key = (leg, audio_format, text)
+        made = self._made.pop(key, None)
+        if made is not None:
+            self._made[key] = made
+        return made
 
 
 async def _spoken(tts: TextToSpeech, audio_format: AudioFormat, text: str) -> tuple[SpeechChunk, ...]:
@@ -71,5 +80,5 @@ async def _spoken(tts: TextToSpeech, audio_format: AudioFormat, text: str) -> tu
         with anyio.move_on_after(_CLOSE_S, shield=True):
             await voice.aclose()
     if not any(chunk.audio for chunk in spoken):
-        raise ProviderUnavailable("making an apology: no audio came", provider="", phase="first_result")
+        raise ProviderUnavailable("speaking ahead: no audio came", provider="", phase="first_result")
     return spoken
