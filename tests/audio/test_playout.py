@@ -55,3 +55,14 @@ def test_nothing_is_heard_while_the_channel_plays_what_it_was_sent_before():
     playout.started(now_s=12.5)
     playout.sent(1.0, now_s=13.0)
     assert playout.heard_s(13.5) == pytest.approx(1.0)
+
+
+def test_what_was_sent_ends_after_what_the_channel_had_before():
+    """Two replies may be left playing, one behind the other."""
+    playout = Playout()
+    assert playout.until_s(10.0) == 10.0
+    playout.follows(12.0)
+    playout.sent(1.0, now_s=10.0)
+    assert playout.until_s(10.5) == pytest.approx(13.0)
+    assert playout.until_s(12.5) == pytest.approx(13.0)
+    assert playout.until_s(20.0) == pytest.approx(20.0)

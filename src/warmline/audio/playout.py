@@ -60,6 +60,11 @@ class Playout:
             return 0.0
         return max(now_s - self._anchor_at_s - (self.sent_s - self._anchor_played_s), 0.0)
 
+    def until_s(self, now_s: float) -> float:
+        """Return when all that was sent will have been heard, and what the channel had before it."""
+        begins_s = now_s if self._anchor_at_s is None else max(self._anchor_at_s, now_s)
+        return begins_s + self.lead_s(now_s)
+
     def lead_s(self, now_s: float) -> float:
         """Return how much of what was sent is still to be heard."""
         return self.sent_s - self.heard_s(now_s)

@@ -205,8 +205,8 @@ class Replies:
         reply = self.current
         if reply is None or reply.standing is Standing.PAUSED:
             return
-        now_s = self._stage.clock.now_s()
-        self._left_id, self._left_until_s = reply.id, now_s + reply.playing.playout.lead_s(now_s)
+        playout = reply.playing.playout
+        self._left_id, self._left_until_s = reply.id, playout.until_s(self._stage.clock.now_s())
         reply.cancel()
         self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
 

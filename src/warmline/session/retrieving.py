@@ -19,8 +19,8 @@ from warmline.turns.fit import normalised
 
 __all__ = ["Retrieving"]
 
-_KEPT: Final = 64
-"""Questions of a session whose passages are kept."""
+_KEPT: Final = 512
+"""Questions of a session whose passages are kept: the words of a long turn are as many, one by one."""
 
 _LEAST_WORDS: Final = 2
 """What is looked up ahead has so many; a single first word says too little."""
