@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from warmline.core.formats import AudioFormat
+from warmline.interfaces.channel import EndReason
 from warmline.session.replies import Replies
 from warmline.session.reply import Reply
 from warmline.session.stage import Stage
@@ -16,7 +17,7 @@ __all__ = ["Greeting"]
 class Greeting:
     """A session's greeting; without one in the settings, the person speaks first.
 
-    What changes here: `_held`, the greeting that waits for the call to be answered.
+    What changes here: `_held`, the greeting that waits for the call to be answered; `_instead`.
     """
 
     def __init__(self, stage: Stage, replies: Replies) -> None:
@@ -24,6 +25,7 @@ class Greeting:
         self._replies = replies
         self._held: Reply | None = None
         self._held_format: AudioFormat | None = None
+        self._instead = ""
 
     def hold(self) -> None:
         """Have it made as far as can be without being heard; `say` lets it out."""
@@ -36,6 +38,11 @@ class Greeting:
         self._held_format = self._stage.channel.output_format
         self._held = self._replies.draft(timeline, None, _nothing, self._failed)
 
+    def replace(self, text: str) -> None:
+        """Have `text` said in its place, and the session end when that was heard; before `say`."""
+        self.drop()
+        self._instead = text
+
     def follow_format(self) -> None:
         """Drop what is held, if the call turned out to play another format than it is in."""
         if self._held_format != self._stage.channel.output_format:
@@ -46,6 +53,9 @@ class Greeting:
 
         What is held of it leaves in this call. One that could not be made, or was dropped, is made now.
         """
+        if self._instead:
+            self._replies.say(self._instead, EndReason.GOODBYE)
+            return
         if not self._is_wanted:
             return
         held, self._held = self._held, None

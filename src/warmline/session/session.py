@@ -120,6 +120,10 @@ class Session:
         if stage.tasks is not None:  # Else `run` begins with the greeting.
             self._greeting.say()
 
+    def leave_message(self, text: str) -> None:
+        """Say `text` instead of a greeting once the call is answered, and end: a machine takes the call."""
+        self._greeting.replace(text)
+
     def receive_audio(self, audio: bytes) -> None:
         """Take audio from the person in the channel's format: whole samples, any length, in order."""
         self._listening.receive_audio(audio)

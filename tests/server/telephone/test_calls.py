@@ -17,6 +17,7 @@ from warmline.failover.legs import FailoverState
 from warmline.failover.settings import FailoverSettings
 from warmline.server.access import Refusal
 from warmline.server.sessions import Sessions
+from warmline.server.telephone.call import MachinePolicy
 from warmline.server.telephone.calls import CallPolicy, Calls, NoRoom, NoSuchCall
 from warmline.server.telephone.network import CallDetails
 from warmline.server.telephone.records import Records
@@ -432,6 +433,64 @@ async def test_a_number_that_the_network_refuses_leaves_nothing():
         await anyio.sleep(0.1)
         assert there.sessions.count == 0
         assert there.calls.live == []
+
+
+async def detected(there, result, *, after_s=2.0, is_human=False):
+    """Return a call of ours on which it was found out who answered."""
+    record = await there.calls.dial("+4915550002")
+    call = there.calls.find(record.id)
+    await anyio.sleep(3.0)
+    far = there.connects()
+    far.starts("v3:out")
+    await anyio.sleep(after_s)
+    assert far.heard_s == 0
+    call.answered_by(result, is_human=is_human)
+    return call, far
+
+
+@pytest.mark.parametrize(("result", "is_human"), [("human", True), ("not_sure", False)])
+async def test_a_person_is_greeted_when_it_is_known_that_it_is_one(result, is_human):
+    async with house(public_url=BASE, machines=MachinePolicy()) as there:
+        call, far = await detected(there, result, is_human=is_human)
+        assert far.heard_s > 0
+        assert call.record.machine == result
+        await anyio.sleep(1.0)
+        call.answered_by("machine", is_human=False)
+        assert call.state is CallState.TALKING
+
+
+async def test_who_answered_is_not_waited_for_in_vain():
+    async with house(public_url=BASE, machines=MachinePolicy()) as there:
+        record = await there.calls.dial("+4915550002")
+        await anyio.sleep(1.0)
+        far = there.connects()
+        far.starts("v3:out")
+        await anyio.sleep(5.5)
+        assert far.heard_s > 0
+        assert there.calls.record(record.id).machine == "not_sure"
+
+
+async def test_a_machine_is_hung_up_on_without_a_word():
+    async with house(public_url=BASE, machines=MachinePolicy()) as there:
+        call, far = await detected(there, "machine")
+        await anyio.sleep(0.5)
+        assert there.network.done == ["dial", "hang up"]
+        assert far.heard_s == 0
+        assert (call.ended_by, call.reason) == ("agent", "machine")
+
+
+async def test_a_message_is_left_after_the_tone_and_then_the_call_ends():
+    message = "Please call the library."
+    async with house(public_url=BASE, machines=MachinePolicy(message)) as there:
+        call, far = await detected(there, "machine")
+        await anyio.sleep(4.0)
+        assert far.heard_s == 0
+        call.machine_is_ready()
+        await anyio.sleep(0.5)
+        assert far.heard_s > 0
+        await anyio.sleep(5.0)
+        assert there.network.done == ["dial", "hang up"]
+        assert call.session.context.messages[-1].text == message
 
 
 async def test_a_server_that_stops_hangs_up_on_everybody():

@@ -59,6 +59,7 @@ class TelephoneChannel:
         *,
         telephone: Telephone | None = None,
         on_event: Callable[[SessionEvent], None] | None = None,
+        holds_back: bool = False,
     ) -> None:
         """Prepare; there is no stream yet.
 
@@ -67,6 +68,8 @@ class TelephoneChannel:
             clock: The session's.
             telephone: What else the call can do.
             on_event: Told of everything the session says, when the channel has done its part.
+            holds_back: Whether nothing is said, and nobody is heard, before `let_in` either: it is still to
+                be found out who answered.
         """
         self.end_reason: EndReason | None = None
         """Why the session ended; None before that."""
@@ -85,6 +88,7 @@ class TelephoneChannel:
         self._keys = KeyCollector()
         self._keys_timer: asyncio.TimerHandle | None = None
         self._is_ringing = True
+        self._holds_back = holds_back
         self._has_hung_up = False
 
     @property
@@ -109,7 +113,7 @@ class TelephoneChannel:
 
     @property
     def is_ringing(self) -> bool:
-        """True until the first media stream has started: nobody hears anything before."""
+        """True until the first media stream has started, and whoever answered was let in."""
         return self._is_ringing
 
     @property
@@ -122,6 +126,12 @@ class TelephoneChannel:
         self._conversation = conversation
         if not self._is_ringing:
             conversation.answered()
+
+    def let_in(self) -> None:
+        """Let whoever answered hear and be heard, if the channel `holds_back`."""
+        self._holds_back = False
+        if self.is_streaming:
+            self._answer()
 
     def connect(self, socket: MediaSocket) -> None:
         """Take a socket on which a media stream is about to start; the one before is forgotten."""
@@ -221,6 +231,10 @@ class TelephoneChannel:
         self._input_format = started.audio_format
         self._reordering = Reordering(started.audio_format)
         self._send(self._playout.unplayed())
+        if not self._holds_back:
+            self._answer()
+
+    def _answer(self) -> None:
         if self._is_ringing:
             self._is_ringing = False
             if self._conversation is not None:

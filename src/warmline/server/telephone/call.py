@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import anyio
@@ -23,7 +23,7 @@ from warmline.server.telephone.network import CallDetails, CallIsOver, Network, 
 from warmline.server.telephone.records import CallRecord, FigureKeeper
 from warmline.session.session import Session
 
-__all__ = ["Call", "CallHouse"]
+__all__ = ["Call", "CallHouse", "MachinePolicy"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,24 @@ _STREAMS: Final = 3
 
 _HANG_UP_S: Final = 5.0
 """How long the network may take to say that a call is over which it was told to end."""
+
+
+_MACHINE_S: Final = 5.0
+"""How long after the answer the network may take to say who answered; Telnyx takes 3.5 s by default."""
+
+_GREETING_S: Final = 30.0
+"""How long an answering machine may speak before a message is left all the same."""
+
+_READY: Final = ("machine_end_beep", "machine_end_silence", "machine_end_other")
+"""Twilio's words for a machine that has said what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePolicy:
+    """What is done where a machine takes a call of ours."""
+
+    message: str = ""
+    """What is left on it; empty to hang up."""
 
 
 class CallHouse(Protocol):
@@ -74,7 +92,7 @@ class Call:
         clock: Clock,
         *,
         records_from_start: bool = False,
-        hangs_up_on_machines: bool = True,
+        machines: MachinePolicy | None = None,
     ) -> None:
         """Prepare; nothing is done before `run`.
 
@@ -85,13 +103,19 @@ class Call:
             house: Its surroundings.
             clock: The process's.
             records_from_start: Whether the network records it from the answer on.
-            hangs_up_on_machines: Whether a call of ours ends that a machine takes.
+            machines: What is done where a machine takes a call of ours; None to talk to it.
         """
         self.id = new_id("call")
         self.details = details
         self.network = network
         self.figures = FigureKeeper()
-        self.channel = TelephoneChannel(wire, clock, telephone=self, on_event=self.figures.see)
+        self.channel = TelephoneChannel(
+            wire,
+            clock,
+            telephone=self,
+            on_event=self.figures.see,
+            holds_back=machines is not None and details.is_outgoing,
+        )
         """The way to the caller's ear; there is no media stream yet."""
 
         self.state = CallState.DIALLING if details.is_outgoing else CallState.RINGING
@@ -109,7 +133,8 @@ class Call:
         self._house = house
         self._clock = clock
         self._records_from_start = records_from_start
-        self._hangs_up_on_machines = hangs_up_on_machines
+        self._machines = machines if details.is_outgoing else None
+        self._is_machine_ready = anyio.Event()
         self._recordings: list[str] = []
         self._acts: deque[Act] = deque()
         self._changed = anyio.Event()
@@ -196,12 +221,24 @@ class Call:
 
         What can't be told is taken for a person: they would be hung up on else.
         """
+        if self.machine:
+            return
         self.machine = result
-        if not is_human and result.startswith(("machine", "fax")) and self._hangs_up_on_machines:
+        self._stir()
+        is_machine = not is_human and result.startswith(("machine", "fax"))
+        if self._machines is None or not is_machine:
+            self.channel.let_in()
+        elif not self._machines.message or result.startswith("fax"):
             self.hang_up("agent", result)
+        elif self.session is not None:
+            self.session.leave_message(self._machines.message)
+            if result in _READY:
+                self.machine_is_ready()
 
     def machine_is_ready(self) -> None:
         """Learn that an answering machine would take a message now."""
+        self._is_machine_ready.set()
+        self.channel.let_in()
 
     def hang_up(self, by: str, reason: str = "") -> None:
         """End it."""
@@ -263,6 +300,7 @@ class Call:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch_stream)
                 tasks.start_soon(self._watch_end)
+                tasks.start_soon(self._watch_machine)
                 while self._acts or self.state is not CallState.ENDED:
                     if self._acts:
                         await self._do(self._acts.popleft())
@@ -347,6 +385,17 @@ class Call:
             if not await self._until(is_moved, _STREAM_S):
                 self.happened(CallEvent.STREAM_FAILED)
                 await self._until(is_moved)
+
+    async def _watch_machine(self) -> None:
+        """Go on where the network does not say who answered, or when a machine is ready."""
+        if self._machines is None:
+            return
+        await self._until(lambda: self.state is CallState.TALKING)
+        if not await self._until(lambda: bool(self.machine), _MACHINE_S):
+            self.answered_by("not_sure", is_human=False)
+        with anyio.move_on_after(_GREETING_S):
+            await self._is_machine_ready.wait()
+        self.channel.let_in()
 
     async def _watch_end(self) -> None:
         """Take a call for ended of which the network does not say so."""

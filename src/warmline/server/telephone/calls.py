@@ -23,7 +23,7 @@ from warmline.core.clock import Clock, utc_now
 from warmline.errors import ConfigError, RemoteProtocolError, ToolError
 from warmline.server.access import Refusal
 from warmline.server.sessions import Sessions
-from warmline.server.telephone.call import Call
+from warmline.server.telephone.call import Call, MachinePolicy
 from warmline.server.telephone.network import CallDetails, Network, StreamPlace
 from warmline.server.telephone.records import CallRecord, Records
 from warmline.server.websocket import MediaConnection, SocketUser
@@ -58,7 +58,8 @@ class CallPolicy:
     """Where networks reach this server; empty: under the name that each webhook was sent to."""
 
     records_from_start: bool = False
-    hangs_up_on_machines: bool = True
+    machines: MachinePolicy | None = None
+    """What is done where a machine takes a call of ours; None to talk to it."""
 
 
 class Calls:
@@ -295,7 +296,7 @@ class Calls:
             self,
             self._clock,
             records_from_start=self._policy.records_from_start,
-            hangs_up_on_machines=self._policy.hangs_up_on_machines,
+            machines=self._policy.machines,
         )
         self._live[call.id] = call
         self._settings_of[call.id] = settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,18 +13,25 @@ from starlette.routing import Route
 from warmline.channels.telephone.admission import AdmissionPolicy, Refusal
 from warmline.channels.telephone.hours import parse_opening
 from warmline.channels.telephone.media import MediaWire
+from warmline.channels.telephone.telnyx import commands as telnyx_commands
 from warmline.channels.telephone.telnyx.client import BALANCE, TelnyxClient
 from warmline.channels.telephone.telnyx.media import TelnyxMediaWire
 from warmline.channels.telephone.telnyx.signature import TelnyxSignatures
+from warmline.channels.telephone.twilio import commands as twilio_commands
+from warmline.channels.telephone.twilio.client import TwilioClient, authorization
+from warmline.channels.telephone.twilio.media import TwilioMediaWire
+from warmline.channels.telephone.twilio.signature import TwilioSignatures
 from warmline.core.formats import PCMU_8K, AudioFormat, Encoding
 from warmline.errors import ConfigError
 from warmline.pool.lines import Lines
 from warmline.server.services.opened import lines_of
-from warmline.server.settings import PhoneTable, Settings, TelnyxTable
+from warmline.server.settings import PhoneTable, Settings, TelnyxTable, TwilioTable
+from warmline.server.telephone.call import MachinePolicy
 from warmline.server.telephone.calls import CallPolicy, Calls
 from warmline.server.telephone.network import Network
-from warmline.server.telephone.routes import telnyx_routes
+from warmline.server.telephone.routes import telnyx_routes, twilio_routes
 from warmline.server.telephone.telnyx import TelnyxNetwork, TelnyxWebhooks
+from warmline.server.telephone.twilio import TwilioNetwork, TwilioWebhooks
 from warmline.session.settings import SessionSettings
 
 __all__ = ["OpenNetwork", "call_policy", "call_session_settings", "open_networks"]
@@ -35,6 +42,17 @@ _FORMATS: Final = {
     "L16": AudioFormat(Encoding.PCM16, 16_000),
 }
 _IDLE_S: Final = 50.0
+
+_TELNYX_DETECTION: Final[Mapping[str, telnyx_commands.Detection | None]] = {
+    "talk": None,
+    "hang_up": "detect",
+    "leave_message": "greeting_end",
+}
+_TWILIO_DETECTION: Final[Mapping[str, twilio_commands.Detection | None]] = {
+    "talk": None,
+    "hang_up": "Enable",
+    "leave_message": "DetectMessageEnd",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,8 @@ async def open_networks(settings: Settings) -> AsyncIterator[Sequence[OpenNetwor
         networks = []
         if settings.telnyx.api_key is not None:
             networks.append(await _telnyx(settings.telnyx, settings.phone, lines))
+        if settings.twilio.auth_token is not None:
+            networks.append(await _twilio(settings.twilio, settings.phone, lines))
         yield networks
 
 
@@ -87,8 +107,16 @@ def call_policy(table: PhoneTable) -> CallPolicy:
         timezone=timezone,
         public_url=table.public_url,
         records_from_start=table.record,
-        hangs_up_on_machines=table.machine == "hang_up",
+        machines=_machines(table),
     )
+
+
+def _machines(table: PhoneTable) -> MachinePolicy | None:
+    if table.machine == "talk":
+        return None
+    if table.machine == "leave_message" and not table.machine_text:
+        raise ConfigError('phone.machine is "leave_message": set phone.machine_text to what is to be left')
+    return MachinePolicy(table.machine_text if table.machine == "leave_message" else "")
 
 
 def call_session_settings(settings: SessionSettings, table: PhoneTable) -> SessionSettings:
@@ -121,10 +149,39 @@ async def _telnyx(table: TelnyxTable, phone: PhoneTable, lines: Lines) -> OpenNe
         voice=table.voice,
         target_legs=table.target_legs or None,
         ring_s=phone.ring_s,
-        detection=None if phone.machine == "talk" else "detect",
+        detection=_TELNYX_DETECTION[phone.machine],
     )
     return OpenNetwork(
         network,
         lambda: TelnyxMediaWire(_FORMATS[table.codec], l16_order=table.l16_order),
-        lambda calls: telnyx_routes(TelnyxWebhooks(calls, signatures)),
+        lambda calls: telnyx_routes(TelnyxWebhooks(calls, signatures), phone.public_url),
+    )
+
+
+async def _twilio(table: TwilioTable, phone: PhoneTable, lines: Lines) -> OpenNetwork:
+    assert table.auth_token is not None
+    token = table.auth_token.reveal()
+    account_id = table.account_sid.reveal() if table.account_sid else ""
+    signatures = TwilioSignatures(token)
+    endpoint = await lines.endpoint(
+        "twilio",
+        table.base_urls,
+        warm=1 if account_id else 0,
+        max_lines=100,
+        idle_s=_IDLE_S,
+        headers={"authorization": authorization(account_id, token)} if account_id else {},
+        probe=twilio_commands.account(account_id) if account_id else None,
+    )
+    network = TwilioNetwork(
+        TwilioClient(endpoint),
+        account_id=account_id,
+        number=table.number,
+        public_url=phone.public_url,
+        ring_s=phone.ring_s,
+        detection=_TWILIO_DETECTION[phone.machine],
+    )
+    return OpenNetwork(
+        network,
+        TwilioMediaWire,
+        lambda calls: twilio_routes(TwilioWebhooks(calls, network, signatures), phone.public_url),
     )

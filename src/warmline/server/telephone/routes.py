@@ -14,27 +14,56 @@ from starlette.routing import Route
 
 from warmline.core.clock import unix_time_s
 from warmline.server.telephone.telnyx import TelnyxWebhooks
+from warmline.server.telephone.twilio import TWILIO_STATUS, TwilioWebhooks
 
-__all__ = ["TELNYX_WEBHOOK", "reached_at", "telnyx_routes"]
+__all__ = ["TELNYX_WEBHOOK", "TWILIO_VOICE", "telnyx_routes", "twilio_routes"]
 
 TELNYX_WEBHOOK: Final = "/telnyx/webhook"
+TWILIO_VOICE: Final = "/twilio/voice"
 _BODY_BYTES: Final = 262_144
 
 
-def telnyx_routes(webhooks: TelnyxWebhooks) -> Sequence[Route]:
-    """Return what Telnyx is served."""
+def telnyx_routes(webhooks: TelnyxWebhooks, public_url: str) -> Sequence[Route]:
+    """Return what Telnyx is served.
+
+    Args:
+        webhooks: Who takes it.
+        public_url: Where networks reach this server; empty: under the name that each webhook was sent to.
+    """
 
     async def receive(request: Request) -> Response:
-        body = await read_body(request)
+        body = await _body(request)
         if body is None:
-            return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a webhook is at most {_BODY_BYTES} bytes")
-        status, why = webhooks.receive(body, request.headers, unix_time_s(), reached_at(request))
-        return JSONResponse({"received": True}) if status is HTTPStatus.OK else refused(status, why)
+            return _too_large()
+        status, why = webhooks.receive(body, request.headers, unix_time_s(), _reached_at(request, public_url))
+        return JSONResponse({"received": True}) if status is HTTPStatus.OK else _refused(status, why)
 
     return [Route(TELNYX_WEBHOOK, receive, methods=["POST"])]
 
 
-async def read_body(request: Request) -> bytes | None:
+def twilio_routes(webhooks: TwilioWebhooks, public_url: str) -> Sequence[Route]:
+    """Return what Twilio is served; arguments as `telnyx_routes`'s."""
+
+    async def voice(request: Request) -> Response:
+        body = await _body(request)
+        if body is None:
+            return _too_large()
+        base_url = _reached_at(request, public_url)
+        status, document = await webhooks.voice(base_url + _asked(request), body, request.headers, base_url)
+        return Response(document, status, media_type="text/xml" if status is HTTPStatus.OK else "text/plain")
+
+    async def status(request: Request) -> Response:
+        body = await _body(request)
+        if body is None:
+            return _too_large()
+        base_url = _reached_at(request, public_url)
+        status, why = webhooks.status(base_url + _asked(request), body, request.headers)
+        return Response(why or None, status)
+
+    return [Route(TWILIO_VOICE, voice, methods=["POST"]), Route(TWILIO_STATUS, status, methods=["POST"])]
+
+
+async def _body(request: Request) -> bytes | None:
     """Return a request's body, or None if it is larger than any webhook."""
     body = bytearray()
     async for chunk in request.stream():
@@ -44,16 +73,26 @@ async def read_body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def refused(status: HTTPStatus, why: str) -> Response:
-    """Return the answer to what is not taken."""
+def _asked(request: Request) -> str:
+    """Return a request's path and query, as they are signed."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _too_large() -> Response:
+    return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a webhook is at most {_BODY_BYTES} bytes")
+
+
+def _refused(status: HTTPStatus, why: str) -> Response:
     return JSONResponse({"error": {"message": why}}, status_code=status)
 
 
-def reached_at(request: Request) -> str:
+def _reached_at(request: Request, public_url: str) -> str:
     """Return the base URL under which a network reached this server.
 
     Networks speak HTTPS to everything that has a name; a proxy in front speaks HTTP to us.
     """
+    if public_url:
+        return public_url.rstrip("/")
     host = request.headers.get("host", "")
     proto = request.headers.get("x-forwarded-proto", "").split(",")[0].strip()
     if proto not in ("http", "https"):
