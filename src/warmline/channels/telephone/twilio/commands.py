@@ -100,7 +100,9 @@ def record_call(account_id: str, call_id: str, *, is_on: bool) -> TwilioCommand:
     path = f"{_account_path(account_id)}/Calls/{quote(call_id, safe='')}/Recordings"
     if is_on:
         return TwilioCommand("recording", f"{path}.json", (("RecordingChannels", "dual"),))
-    return TwilioCommand("ending the recording", f"{path}/Twilio.CURRENT.json", (("Status", "stopped"),), True)
+    return TwilioCommand(
+        "ending the recording", f"{path}/Twilio.CURRENT.json", (("Status", "stopped"),), True
+    )
 
 
 def account(account_id: str) -> HttpRequest:
