@@ -130,6 +130,9 @@ class Call:
 
         self._asked_again = 0
         self._was_told_to_end = False
+        self.over = anyio.Event()
+        """It is over, and its record is kept."""
+
         self._house = house
         self._clock = clock
         self._records_from_start = records_from_start
@@ -321,6 +324,7 @@ class Call:
             self._end_session()
             with anyio.CancelScope(shield=True):
                 await self._house.ended(self)
+            self.over.set()
 
     async def _do(self, act: Act) -> None:
         try:

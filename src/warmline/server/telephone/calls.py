@@ -233,6 +233,7 @@ class Calls:
             taken = await call.network.dial(details, self.place(call))
         except BaseException as problem:
             call.happened(CallEvent.HUNG_UP, by="network", reason=str(problem))
+            await call.over.wait()
             raise
         call.details = replace(details, network_id=taken.network_id, caller=taken.caller)
         self._by_network[name, taken.network_id] = call
@@ -306,8 +307,14 @@ class Calls:
         if details.is_outgoing:
             call.begin_session()
         _log.info("call.began", extra={"call": call.id, "network": network})
-        self._tasks.start_soon(call.run)
+        self._tasks.start_soon(self._run, call)
         return call
+
+    async def _run(self, call: Call) -> None:
+        try:
+            await call.run()
+        except Exception:  # noqa: BLE001 - logged; one call's bug is not the others'
+            _log.exception("call.crashed", extra={"call": call.id})
 
     def _forget_places(self, call: Call) -> None:
         for token in [token for token, owner in self._places.items() if owner is call]:

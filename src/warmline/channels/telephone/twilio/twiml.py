@@ -56,7 +56,8 @@ def connect_stream(
     """Stream the call's audio both ways until the socket closes; then what follows is done.
 
     Args:
-        url: `wss://`, without a query, which Twilio would cut off.
+        url: `wss://`, without a query, which Twilio would cut off; a simulator on this machine takes
+            `ws://127.0.0.1` as well.
         parameters: Come back when the stream starts.
         name: What the stream is called in status callbacks.
         status_callback: Where Twilio tells that the stream started, stopped or failed.
@@ -64,7 +65,7 @@ def connect_stream(
     Raises:
         ValueError: the address or a parameter is none that Twilio takes.
     """
-    if not url.startswith("wss://") or "?" in url or "#" in url:
+    if not url.startswith(("wss://", "ws://127.0.0.1:")) or "?" in url or "#" in url:
         raise ValueError("a stream's address begins with wss:// and has no query: use parameters")
     given = parameters or {}
     if any(not each or len(each) + len(value) > _PARAMETER for each, value in given.items()):
