@@ -4,7 +4,7 @@ import base64
 import json
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx2
@@ -20,6 +20,7 @@ from tests.wire.server import KEY, running_server
 from warmline.channels.telephone.telnyx.signature import TelnyxSignatures
 from warmline.channels.telephone.twilio.signature import sign
 from warmline.server.settings import LimitsTable, PhoneTable, Secret, TelnyxTable, TwilioTable
+from warmline.server.telephone.calls import Calls
 from warmline.server.telephone.telnyx import TelnyxWebhooks
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
@@ -114,7 +115,7 @@ class NoCalls:
 
 @given(st.binary(max_size=200), st.binary(max_size=70), st.text(max_size=12))
 def test_whatever_is_sent_without_the_key_is_refused(body, signature, timestamp):
-    webhooks = TelnyxWebhooks(NoCalls(), TelnyxSignatures(PUBLIC))
+    webhooks = TelnyxWebhooks(cast("Calls", NoCalls()), TelnyxSignatures(PUBLIC))
     headers = {
         "telnyx-signature-ed25519": base64.b64encode(signature).decode(),
         "telnyx-timestamp": timestamp,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -14,7 +16,15 @@ from rich.text import Text
 from warmline.cli.config import ConfigOption, SetOption
 from warmline.cli.progress import index_progress
 from warmline.cli.running import run
-from warmline.cli.simulated import ProfileOption, SettingsWith, SimulateOption, settings_with, simulated
+from warmline.cli.simulated import (
+    ProfileOption,
+    SettingsWith,
+    Simulated,
+    SimulateOption,
+    settings_with,
+    simulated,
+)
+from warmline.cli.simulated_server import SimulatedServer, told_to_others
 from warmline.server.assembly import open_providers
 from warmline.server.logs import configure_log
 from warmline.server.services.knowledge import Knowledge, load_knowledge
@@ -22,6 +32,9 @@ from warmline.server.serving import bind, serve
 from warmline.session.settings import Providers
 
 __all__ = ["serve_command"]
+
+_NUMBER: Final = "+15550002222"
+"""Ours, at the simulated networks; 555 belongs to nobody."""
 
 
 def serve_command(
@@ -57,13 +70,15 @@ async def _serve(load: SettingsWith, profile: str | None) -> None:
             if profile is not None:
                 sentences = knowledge.index.sentences()
                 found = await held.enter_async_context(simulated(profile, sentences=sentences))
-                settings = load(found)
+                settings = load(_with_telephone(found, _url(listener)))
                 console.print(f"Simulated: {', '.join(found.base_urls)}, network {profile}", highlight=False)
             with index_progress(console) as on_progress:
                 opening = open_providers(settings, knowledge, on_progress)
                 providers = await held.enter_async_context(opening)
             starting.stop()
             _tell_who_serves(providers, console)
+            if profile is not None:
+                held.enter_context(told_to_others(_server(listener, found)))
             await serve(listener, settings, knowledge, providers, lambda: _tell_url(listener, console))
         finally:
             starting.stop()
@@ -90,6 +105,26 @@ def _tell_who_serves(providers: Providers, console: Console) -> None:
         console.print(Text(note, "yellow"))
     for problem in providers.problems:
         console.print(Text.assemble(("Replies will fail: ", "bold red"), problem))
+
+
+def _with_telephone(found: Simulated, url: str) -> Simulated:
+    """Return the simulators with what calls of ours need beside them."""
+    numbers: dict[str, object] = {
+        "phone.public_url": url,
+        "telnyx.number": _NUMBER,
+        "telnyx.connection_id": "simulated",
+        "twilio.number": _NUMBER,
+    }
+    return msgspec.structs.replace(found, settings={**numbers, **found.settings})
+
+
+def _server(listener: socket.socket, found: Simulated) -> SimulatedServer:
+    return SimulatedServer(_url(listener), found.control_urls, found.certificate, os.getpid())
+
+
+def _url(listener: socket.socket) -> str:
+    """Return where programs on this machine find the server."""
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def _tell_url(listener: socket.socket, console: Console) -> None:
