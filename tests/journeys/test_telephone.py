@@ -12,11 +12,19 @@ from warmline.core.formats import PCM_24K, PCMA_8K, PCMU_8K, AudioFormat, Encodi
 from warmline.failover.legs import FailoverState
 from warmline.failover.settings import FailoverSettings
 from warmline.interfaces.channel import EndReason, SpeechStopped
+from warmline.interfaces.llm import Role
 from warmline.session.ready_made import make_ahead
 from warmline.session.session import Session
 from warmline.session.settings import Providers, SessionSettings
+from warmline.testing.caller import Caller
 from warmline.testing.line import Line
-from warmline.testing.scripted import ScriptedFault, ScriptedModel, ScriptedRecogniser, ScriptedVoice
+from warmline.testing.scripted import (
+    ScriptedFault,
+    ScriptedModel,
+    ScriptedRecogniser,
+    ScriptedVoice,
+    Utterance,
+)
 from warmline.testing.virtual_time import LoopClock
 from warmline.timeline.report import TurnReport, TurnStatus
 from warmline.turns.floor import Floor
@@ -230,7 +238,7 @@ async def test_a_call_answered_in_other_formats_than_expected_is_held_in_those()
         await anyio.sleep(2.0)
         talk.line.answer(PCMA_8K, PCM_24K)
         assert not talk.line.plays
-        talk.caller = type(talk.caller)(talk.session, PCMA_8K)
+        talk.caller = Caller(talk.session, PCMA_8K)
         await talk.caller.is_silent(4.0)
         await talk.caller.speaks(1.5)
         await talk.caller.is_silent(4.0)
@@ -250,7 +258,7 @@ async def test_a_line_that_is_being_opened_for_the_wrong_format_is_not_used(open
     async with conversation(hands) as talk:
         await anyio.sleep(1.0)
         talk.line.answer(PCMA_8K, PCMA_8K)
-        talk.caller = type(talk.caller)(talk.session, PCMA_8K)
+        talk.caller = Caller(talk.session, PCMA_8K)
         await talk.caller.is_silent(7.0)
         await talk.caller.speaks(1.5)
         await talk.caller.is_silent(3.0)
@@ -265,7 +273,7 @@ async def test_a_format_that_turns_out_with_the_first_audio_is_followed():
     async with conversation(hands, "when do you open") as talk:
         await anyio.sleep(0.5)
         line.input_format = PCM_8K
-        talk.caller = type(talk.caller)(talk.session, PCM_8K)
+        talk.caller = Caller(talk.session, PCM_8K)
         await talk.caller.speaks(1.5)
         await talk.caller.is_silent(3.0)
     assert [turn.user_text for turn in line.turns()] == ["when do you open"]
@@ -334,3 +342,52 @@ async def test_a_call_without_a_greeting_waits_for_the_person():
         await talk.caller.speaks(1.5)
         await talk.caller.is_silent(3.0)
     assert talk.said() == [("user", "when do you open"), ("agent", "At nine.")]
+
+
+async def test_a_greeting_by_the_model_is_made_while_it_rings_from_what_is_known_of_the_call():
+    """Nothing of it is paid for when it is answered, and the model is not asked again."""
+    settings = SessionSettings(instructions="Be brief.", greeting_instructions="Say why you call.")
+    hands = Stagehands(
+        line=telephone(is_ringing=True),
+        settings=settings,
+        model=ScriptedModel(["Your book is here.", "Until six."], first_word_s=0.4),
+        voice=ScriptedVoice(first_audio_s=0.2),
+    )
+    hands.recogniser.script = [Utterance("when do you close")]
+    session = Session(hands.line, hands.providers(), settings, LoopClock())
+    hands.line.conversation = session
+    assert session.add_message(Role.SYSTEM, "The call is about a book.", "item_1")
+    caller = Caller(session, PCMU_8K)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(session.run)
+        await anyio.sleep(3.0)
+        hands.line.answer()
+        assert hands.line.plays
+        await caller.is_silent(3.0)
+        await caller.speaks(1.5)
+        await caller.is_silent(3.0)
+        session.hang_up()
+    greeting, _ = hands.line.turns()
+    assert (greeting.heard_text, greeting.response_us) == ("Your book is here.", 0)
+    assert [m.text for m in session.context.messages] == [
+        "The call is about a book.",
+        "Your book is here.",
+        "when do you close",
+        "Until six.",
+    ]
+    first, second = hands.model.requests
+    assert first.instructions == "Be brief.\n\nSay why you call."
+    assert [m.text for m in first.messages] == [
+        "The call is about a book.",
+        "(The person has just been connected.)",
+    ]
+    assert second.instructions == "Be brief."
+    assert "(The person has just been connected.)" not in [m.text for m in second.messages]
+
+
+async def test_a_greeting_by_the_model_is_the_first_thing_a_browser_hears_too():
+    settings = SessionSettings(greeting_instructions="Say hello.")
+    hands = Stagehands(settings=settings, model=ScriptedModel(["Hello there."]))
+    async with conversation(hands) as talk:
+        await talk.caller.is_silent(3.0)
+    assert talk.said() == [("agent", "Hello there.")]

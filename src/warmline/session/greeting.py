@@ -27,7 +27,7 @@ class Greeting:
 
     def hold(self) -> None:
         """Have it made as far as can be without being heard; `say` lets it out."""
-        if not self._is_wanted:
+        if not self._stage.settings.greets:
             return
         now_s = self._stage.clock.now_s()
         timeline = Timeline()
@@ -46,7 +46,7 @@ class Greeting:
 
         What is held of it leaves in this call. One that could not be made, or was dropped, is made now.
         """
-        if not self._is_wanted:
+        if not self._stage.settings.greets:
             return
         held, self._held = self._held, None
         now_s = self._stage.clock.now_s()
@@ -64,10 +64,6 @@ class Greeting:
         held, self._held = self._held, None
         if held is not None:
             self._replies.discard(held)
-
-    @property
-    def _is_wanted(self) -> bool:
-        return bool(self._stage.settings.greeting)
 
     def _failed(self, _reason: str) -> None:
         self.drop()
