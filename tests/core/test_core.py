@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from warmline.core.clock import SystemClock
-from warmline.core.formats import PCM_16K, PCM_24K, AudioFormat, Encoding
+from warmline.core.formats import PCM_16K, PCM_24K, PCMA_8K, PCMU_8K, AudioFormat, Encoding
 from warmline.core.ids import new_id
 from warmline.testing.virtual_time import LoopClock
 
@@ -63,3 +63,13 @@ async def test_an_hour_on_the_jumping_clock_takes_no_time_and_keeps_order():
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(100):
             await asyncio.sleep(200)
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "frame"), [(PCM_16K, bytes(640)), (PCMU_8K, b"\xff" * 160), (PCMA_8K, b"\xd5" * 160)]
+)
+def test_silence_of_each_format_is_written_as_its_standard_has_it(audio_format, frame):
+    assert audio_format.silence(0.02) == frame
+    assert audio_format.is_silence(frame)
+    assert not audio_format.is_silence(frame[:-1] + b"\x10")
+    assert not audio_format.is_silence(frame[:80] + b"\x10" + frame[81:])

@@ -51,5 +51,7 @@ def test_everything_is_met_that_can_go_wrong():
         "setbacks, remedy: retry",
         "setbacks, remedy: continuation",
         "setbacks, remedy: replay",
+        "answered",
+        "telephone turns",
     ):
         assert counts[what], what

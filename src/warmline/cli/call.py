@@ -198,8 +198,8 @@ async def _dial(
     figures = record["figures"]
     console.print(
         f"{number}: {record['talked_s']:.1f} s, {figures['turns']} turns, answers after "
-        f"{_figure(figures['response_p50_ms'])} ms in the median; ended by the {record['ended_by'] or 'network'} "
-        f"({record['reason']})",
+        f"{_figure(figures['response_p50_ms'])} ms in the median; "
+        f"ended by the {record['ended_by'] or 'network'} ({record['reason']})",
         highlight=False,
     )
 
@@ -208,9 +208,7 @@ def _client(found: SimulatedServer) -> aiohttp.ClientSession:
     try:
         trusted = ssl.create_default_context(cafile=found.certificate)
     except OSError as problem:
-        raise ConfigError(
-            "the simulators have just ended: start `warmline serve --simulate` again"
-        ) from problem
+        raise ConfigError("the simulators have ended: start `warmline serve --simulate`") from problem
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted))
 
 

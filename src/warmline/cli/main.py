@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from warmline.cli.call import call_command
 from warmline.cli.config import config_command
 from warmline.cli.doctor import doctor_command
 from warmline.cli.serve import serve_command
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve_command)
 app.command("talk")(talk_command)
+app.command("call")(call_command)
 app.command("simulate")(simulate_command)
 app.command("doctor")(doctor_command)
 app.command("config")(config_command)

@@ -87,7 +87,7 @@ class RecogniserLines:
         return next(iter(self._legs))
 
     def change_format(self, audio_format: AudioFormat) -> None:
-        """Give lines another format; those of the old one are over, opened or not."""
+        """Give lines another format; those of the old one are over, as are those that are being opened."""
         self._audio_format = audio_format
         for line in self._held:
             line.is_over = True

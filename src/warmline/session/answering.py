@@ -9,7 +9,7 @@ import anyio
 from warmline.core.formats import AudioFormat
 from warmline.failover.speaking import LegsVoice, SpeakingLegs
 from warmline.interfaces.channel import ReplyAudioDone, ReplyDone, ReplyStatus, SourcesFound
-from warmline.interfaces.llm import LlmRequest, Message
+from warmline.interfaces.llm import LlmRequest, Message, Role
 from warmline.interfaces.retriever import Query
 from warmline.session.ready_made import ReadyMade, make_ahead
 from warmline.session.reply import Reply, Standing
@@ -28,6 +28,9 @@ _RELEVANT: Final = 0.25
 
 _CLOSE_S: Final = 2.0
 """How long giving the voice back may take."""
+
+_CONNECTED: Final = "(The person has just been connected.)"
+"""What the model is shown to greet; it is not in the context."""
 
 _NOTHING_ASKED: Final = "Hello. What would you like to know?"
 """Said when a reply is wanted and the user has not said anything yet, and no greeting is set."""
@@ -137,23 +140,27 @@ class Answering:
         return True
 
     def _known_text(self, reply: Reply) -> str | None:
+        settings = self._stage.settings
         if reply.fixed_text is not None or reply.asked is not None:
             return reply.fixed_text
-        return self._stage.settings.greeting or _NOTHING_ASKED
+        return settings.greeting or (None if settings.greeting_instructions else _NOTHING_ASKED)
 
     async def _text(self, reply: Reply, instructions: str) -> TextStream:
         """Return what it says; the model is asked for that when the first of it is taken."""
         known = self._known_text(reply)
         if known is not None:
-            text = fixed_text(known)
+            reply.mark(Mark.LLM_STARTED)
+            return fixed_text(known)
+        context = self._stage.context
+        if reply.asked is None:
+            instructions = f"{instructions}\n\n{self._stage.settings.greeting_instructions}".strip()
+            messages = [*context.messages, Message(Role.USER, _CONNECTED)]
         else:
-            assert reply.asked is not None
             await self._retrieve(reply, reply.asked.message)
-            messages = self._stage.context.messages_for(reply.asked)
-            reply.prompt_characters += len(instructions) + sum(len(message.text) for message in messages)
-            text = self._thinking.answer(reply, LlmRequest(messages, instructions, self._stage.id))
+            messages = context.messages_for(reply.asked)
+        reply.prompt_characters += len(instructions) + sum(len(message.text) for message in messages)
         reply.mark(Mark.LLM_STARTED)
-        return text
+        return self._thinking.answer(reply, LlmRequest(messages, instructions, self._stage.id))
 
     async def _retrieve(self, reply: Reply, asked: Message) -> None:
         settings = self._stage.settings

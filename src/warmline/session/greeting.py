@@ -29,7 +29,7 @@ class Greeting:
 
     def hold(self) -> None:
         """Have it made as far as can be without being heard; `say` lets it out."""
-        if not self._is_wanted:
+        if not self._stage.settings.greets:
             return
         now_s = self._stage.clock.now_s()
         timeline = Timeline()
@@ -56,7 +56,7 @@ class Greeting:
         if self._instead:
             self._replies.say(self._instead, EndReason.GOODBYE)
             return
-        if not self._is_wanted:
+        if not self._stage.settings.greets:
             return
         held, self._held = self._held, None
         now_s = self._stage.clock.now_s()
@@ -74,10 +74,6 @@ class Greeting:
         held, self._held = self._held, None
         if held is not None:
             self._replies.discard(held)
-
-    @property
-    def _is_wanted(self) -> bool:
-        return bool(self._stage.settings.greeting)
 
     def _failed(self, _reason: str) -> None:
         self.drop()

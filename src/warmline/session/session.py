@@ -84,7 +84,7 @@ class Session:
                 tasks.start_soon(self._replies.prepare)
                 if stage.is_ringing:
                     self._greeting.hold()
-                elif stage.settings.greeting:
+                elif stage.settings.greets:
                     self.request_reply()
                 await stage.ended.wait()
                 if stage.end_reason is EndReason.EXPIRED:

@@ -161,7 +161,16 @@ class SessionSettings:
     """How the agent should behave."""
 
     greeting: str = ""
-    """Spoken first, if set."""
+    """Spoken first, if set; made once for all sessions."""
+
+    greeting_instructions: str = ""
+    """How the model should greet, where no `greeting` is set; empty to let the person speak first. What
+    was put into the context before is known to it."""
 
     farewell: str = "Goodbye."
     """Spoken when the user says goodbye, before the session ends."""
+
+    @property
+    def greets(self) -> bool:
+        """Whether the agent speaks first."""
+        return bool(self.greeting or self.greeting_instructions)

@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 _SLICE_MS: Final = 32
+_PCMA_SILENCE: Final = b"\x08\x00"
+"""A-law has no zero; what it is silent with is this sample."""
+
 _WORD_S: Final = 0.3
 """How long every word is, heard or spoken."""
 
@@ -91,7 +94,7 @@ def _take(faults: list[ScriptedFault]) -> ScriptedFault | None:
 
 
 class ScriptedDetector:
-    """Takes any sample but zero for speech; as exact as its slices of 32 ms are."""
+    """Takes anything but a format's silence for speech; as exact as its slices of 32 ms are."""
 
     def open(self, on_probability: OnProbability, rate_hz: int = 16_000) -> ScriptedDetectorStream:
         """Return a new stream, which answers within `push`."""
@@ -103,7 +106,9 @@ class ScriptedDetectorStream:
 
     def __init__(self, on_probability: OnProbability, rate_hz: int = 16_000) -> None:
         self._on_probability = on_probability
-        self._slice_bytes = _SLICE_MS * rate_hz // 500
+        samples = _SLICE_MS * rate_hz // 1000
+        self._slice_bytes = 2 * samples
+        self._silent_slices = (bytes(2 * samples), _PCMA_SILENCE * samples)
         self._buffer = bytearray()
         self._end_sample = 0
         self._is_closed = False
@@ -116,7 +121,7 @@ class ScriptedDetectorStream:
             piece = bytes(self._buffer[:size])
             del self._buffer[:size]
             self._end_sample += size // 2
-            self._on_probability(0.98 if any(piece) else 0.02, self._end_sample)
+            self._on_probability(0.02 if piece in self._silent_slices else 0.98, self._end_sample)
 
     def close(self) -> None:
         """Say nothing more."""
@@ -425,13 +430,16 @@ def _words(reply: str | Sequence[LlmPiece]) -> list[LlmPiece]:
 
 @dataclass
 class ScriptedVoice:
-    """Speaks every word for 300 ms, in chunks of 100 ms, with the words' places."""
+    """Speaks every word for 300 ms, in chunks of `length_s`, with the words' places."""
 
     first_audio_s: float = 0.0
     """From the request to the first chunk."""
 
     chunk_s: float = 0.0
-    """Between chunks; below 0.1 it is faster than real time."""
+    """Between chunks; below `length_s` it is faster than real time."""
+
+    length_s: float = 0.1
+    """Of each chunk; a word is a whole number of them."""
 
     error: ProviderError | None = None
     faults: list[ScriptedFault] = field(default_factory=list)
@@ -459,18 +467,19 @@ class ScriptedVoice:
             await anyio.sleep(self.first_audio_s)
             if self.error:
                 raise self.error
-            audio = b"\x01" * audio_format.size_bytes(0.1)
+            audio = b"\x01" * audio_format.size_bytes(self.length_s)
+            chunks_per_word = round(_WORD_S / self.length_s)
             spoken = list(re.finditer(r"\S+", text))
             for index, match in enumerate(spoken):
-                for third in range(3):
-                    if index or third:
+                for part in range(chunks_per_word):
+                    if index or part:
                         await anyio.sleep(self.chunk_s)
                     if fault is not None:
-                        await fault.meet(index * 3 + third)
-                    word = SpokenWord(match.start(), match.end(), index * 300)
-                    yield SpeechChunk(audio, () if third else (word,))
+                        await fault.meet(index * chunks_per_word + part)
+                    word = SpokenWord(match.start(), match.end(), round(index * _WORD_S * 1000))
+                    yield SpeechChunk(audio, () if part else (word,))
             if fault is not None and spoken:
-                await fault.meet(len(spoken) * 3)
+                await fault.meet(len(spoken) * chunks_per_word)
             is_complete = True
 
         try:

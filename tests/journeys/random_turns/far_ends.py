@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 import anyio
 
-from warmline.core.formats import AudioFormat, Encoding
+from warmline.core.formats import PCMU_8K, AudioFormat, Encoding
 from warmline.core.line_use import OnLine
 from warmline.errors import ProviderUnavailable
 from warmline.failover.continuing import continuation
@@ -30,7 +30,7 @@ from warmline.testing.scripted import ScriptedFault, ScriptedRecogniser, Utteran
 from warmline.turns.fit import normalised
 
 SOUND: Final = AudioFormat(Encoding.PCM16, 8_000)
-"""What the channel plays: of few bytes, since every one of them is looked at."""
+"""What the channel plays, unless that is a telephone's PCMU: of few bytes, since every one is looked at."""
 
 CHUNK_S: Final = 0.1
 CHUNK_SAMPLES: Final = 800
@@ -247,13 +247,35 @@ class Chunk:
 
 @dataclass
 class Chunks:
-    """Every chunk that was made in a session; the sound of each is its number, again and again."""
+    """Every chunk that was made in a session; the sound of each is its number, again and again.
+
+    A sample of 16 bits holds the number. Of G.711, two samples do: its last seven bits, marked by the
+    eighth, and the rest.
+    """
 
     made: list[Chunk] = field(default_factory=lambda: [Chunk("", 0)])
 
-    def sound(self, word: str, third: int) -> bytes:
+    def sound(self, word: str, third: int, audio_format: AudioFormat) -> bytes:
         self.made.append(Chunk(word, third))
-        return struct.pack("<H", len(self.made) - 1) * CHUNK_SAMPLES
+        return _sound(len(self.made) - 1, audio_format)
+
+    def of(self, audio: bytes, audio_format: AudioFormat) -> Chunk | None:
+        """Return the chunk that a piece was cut from; None if it was put together wrongly."""
+        if audio_format.encoding is Encoding.PCM16:
+            [number], phase = struct.unpack_from("<H", audio), 0
+        else:
+            phase = int(audio[0] < 128)
+            number = sum(code - 128 if code >= 128 else code * 128 for code in audio[:2])
+        if number >= len(self.made) or len(audio) < 2:
+            return None
+        again = _sound(number, audio_format)[phase:] + audio[:1]
+        return self.made[number] if again.startswith(audio) else None
+
+
+def _sound(number: int, audio_format: AudioFormat) -> bytes:
+    if audio_format.encoding is Encoding.PCM16:
+        return struct.pack("<H", number) * CHUNK_SAMPLES
+    return bytes((128 + number % 128, number // 128)) * (CHUNK_SAMPLES // 2)
 
 
 class MarkedVoice:
@@ -276,7 +298,7 @@ class MarkedVoice:
     async def synthesise(
         self, text: str, audio_format: AudioFormat
     ) -> AsyncIterator[AsyncIterator[SpeechChunk]]:
-        assert audio_format == SOUND
+        assert audio_format in (SOUND, PCMU_8K)
         fault = self._faults.draw("mute", "stall", "cut", "unavailable", "refuse")
 
         async def chunks() -> AsyncIterator[SpeechChunk]:
@@ -292,7 +314,8 @@ class MarkedVoice:
                             await fault.meet(count)
                         count += 1
                         word = SpokenWord(match.start(), match.end(), index * 300)
-                        yield SpeechChunk(self._chunks.sound(match[0], third), () if third else (word,))
+                        sound = self._chunks.sound(match[0], third, audio_format)
+                        yield SpeechChunk(sound, () if third else (word,))
                 if fault is not None and count:
                     await fault.meet(count)
             finally:

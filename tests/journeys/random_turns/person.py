@@ -13,6 +13,7 @@ from typing import Any, Final
 import anyio
 
 from tests.journeys.random_turns.watched_line import WatchedLine
+from warmline.core.formats import PCM_16K, PCMU_8K
 from warmline.interfaces.channel import TurnSettings
 from warmline.session.session import Session
 from warmline.testing.scripted import Utterance
@@ -44,6 +45,18 @@ class Person:
         self.frame_s = rng.choice((0.02, 0.032, 0.064, 0.1, 0.1))
         self.saying: Utterance | None = None
         self.said = 0
+
+    async def answers(self) -> None:
+        """Pick up after a while, or not; what is heard before that is nobody's."""
+        rng = self.rng
+        await anyio.sleep(rng.choice((0.0, 0.1, 0.5, 3.0, 20.0)))
+        if rng.random() < 0.2:
+            await self._send(True, 0.5)
+        if rng.random() < 0.15:
+            self.calls("hangs up while it rings", self.session.hang_up)
+            return
+        audio_format = rng.choice((self.line.input_format, self.line.input_format, PCM_16K, PCMU_8K))
+        self.calls("", partial(self.line.answer, audio_format))
 
     async def acts(self) -> None:
         """Do something, and wait a little."""
@@ -216,8 +229,9 @@ class Person:
 
     async def _send(self, is_sound: bool, duration_s: float) -> None:
         """Speak or be silent, frame by frame, where each may matter; further silence comes in one piece."""
-        size = int(self.frame_s * 16000) * 2
-        frame = (_SOUND if is_sound else b"\0") * size
+        audio_format = self.line.input_format
+        size = audio_format.size_bytes(self.frame_s)
+        frame = _SOUND * size if is_sound else audio_format.silence(self.frame_s)
         frames = max(round(duration_s / self.frame_s), 1)
         for sent in range(frames):
             if not is_sound and sent * self.frame_s > _SURELY_SILENT_S and self._nobody_listens():

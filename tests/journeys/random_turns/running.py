@@ -76,8 +76,13 @@ class _Conversation:
         self.rng = rng = random.Random(seed)
         self.faults = Faults(random.Random(f"{seed} faults"), rng.choice((0.0, 0.0, 0.03, 0.1, 0.4)))
         self.chunks = Chunks()
+        call = random.Random(f"{seed} call")
         self.line = WatchedLine(
-            random.Random(f"{seed} line"), self.chunks, says_text_alone=rng.random() < 0.06
+            random.Random(f"{seed} line"),
+            self.chunks,
+            says_text_alone=rng.random() < 0.06,
+            is_telephone=call.random() < 0.35,
+            is_ringing=call.random() < 0.25,
         )
         self.turns = TurnSettings(
             detects_turns=rng.random() < 0.9,
@@ -110,10 +115,12 @@ class _Conversation:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._hold)
             await anyio.sleep(self.rng.choice((0.001, 0.3)))
+            if self.line.is_ringing:
+                await self.person.answers()
             for _ in range(self.rng.randint(1, 14)):
-                if self.line.ended is None:
+                if self.line.ended is None and not self.line.is_ringing:
                     await self.person.acts()
-            if self.line.ended is None and self.rng.random() < 0.8:
+            if self.line.ended is None and not self.line.is_ringing and self.rng.random() < 0.8:
                 await self.person.settles()
             self.person.calls("hangs up", self.session.hang_up)
         self._check_leaks(before)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import struct
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -16,7 +15,7 @@ from typing import Final
 from tests.journeys.random_turns.far_ends import SOUND, Chunks
 from tests.journeys.random_turns.figures import counted, wrong_figures
 from tests.journeys.random_turns.sounding import Heard, Reply
-from warmline.core.formats import PCM_16K, AudioFormat
+from warmline.core.formats import PCM_16K, PCMU_8K, AudioFormat
 from warmline.interfaces.channel import (
     Conversation,
     EndReason,
@@ -60,11 +59,20 @@ class WatchedLine:
     input_format: AudioFormat = PCM_16K
     is_ringing = False
 
-    def __init__(self, rng: random.Random, chunks: Chunks, *, says_text_alone: bool = False) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        chunks: Chunks,
+        *,
+        says_text_alone: bool = False,
+        is_telephone: bool = False,
+        is_ringing: bool = False,
+    ) -> None:
         self.reports_playout = rng.random() < 0.7
-        self.input_format = PCM_16K
-        self.output_format: AudioFormat | None = None if says_text_alone else SOUND
-        self.is_ringing = False
+        self.input_format = PCMU_8K if is_telephone else PCM_16K
+        self.sound = PCMU_8K if is_telephone else SOUND
+        self.output_format: AudioFormat | None = None if says_text_alone else self.sound
+        self.is_ringing = is_ringing
         self.never_reports = self.reports_playout and rng.random() < 0.1
         self.report_s = rng.choice((0.0, 0.01, 0.03, 0.08)) if self.reports_playout else 0.0
         self.progresses = rng.random() < 0.3
@@ -101,8 +109,21 @@ class WatchedLine:
         self.problems.append(f"{LoopClock().now_s():.3f}: {text}")
         self.trace.append((LoopClock().now_s(), f"!!! {text}"))
 
+    def answer(self, audio_format: AudioFormat) -> None:
+        """Have the person pick up; the audio is in this format, whatever was expected."""
+        assert self.conversation is not None
+        self.trace.append((LoopClock().now_s(), f"answers, in {audio_format}"))
+        self.is_ringing = False
+        self.input_format = audio_format
+        if self.output_format is not None:
+            self.sound = self.output_format = PCMU_8K if audio_format == PCMU_8K else SOUND
+        self.conversation.answered()
+        self.counts["answered"] += 1
+
     def send(self, event: SessionEvent) -> None:
         self.trace.append((LoopClock().now_s(), event))
+        if self.is_ringing and not (isinstance(event, SessionFailure) or event == FloorChanged(Floor.CLOSED)):
+            self.problem(f"{type(event).__name__} while it rings")
         if self.ended is not None:
             self.problem(f"{type(event).__name__} after the end")
         if self.awaits_reply_to is not None and not isinstance(event, FloorChanged | ReplyStarted):
@@ -151,12 +172,13 @@ class WatchedLine:
         if reply.is_stopped and reply.was_played:
             self.problem("sound of a reply that was stopped and not resumed")
         reply.is_stopped = False
-        [chunk] = struct.unpack_from("<H", audio)
-        if audio != struct.pack("<H", chunk) * (len(audio) // 2):
+        chunk = self._chunks.of(audio, self.sound)
+        if chunk is None:
             self.problem("a piece of sound was put together wrongly")
-        self.trace.append((now_s, ("plays", self._chunks.made[chunk], len(audio))))
-        samples = len(audio) // 2
-        if wrong := reply.send(self._chunks.made[chunk], samples):
+            return
+        self.trace.append((now_s, ("plays", chunk, len(audio))))
+        samples = len(audio) // self.sound.encoding.sample_bytes
+        if wrong := reply.send(chunk, samples):
             self.problem(wrong)
         begins_s = max(self._plays_until_s, now_s)
         if begins_s > reply.begins_s + reply.plays_s + 1e-6 or not reply.was_played:
@@ -217,6 +239,7 @@ class WatchedLine:
     def _end_turn(self, turn: UserTurn) -> None:
         self.turns.append(turn)
         self.counts["turns"] += 1
+        self.counts["telephone turns"] += self.input_format == PCMU_8K
         if not turn.spoken:
             self.awaits_reply_to = turn
             self.unwanted = None

@@ -13,7 +13,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from warmline.audio.conversion import FormatEncoder, Pcm16kDecoder
 from warmline.audio.recordings import read_recording
+from warmline.core.formats import PCMA_8K, PCMU_8K, AudioFormat, Encoding
 from warmline.errors import ProviderError, ProviderUnavailable
 from warmline.interfaces.stt import Transcript
 from warmline.providers.offline.recogniser import OfflineRecogniser
@@ -28,6 +30,7 @@ DOCUMENT = [
 ]
 LIBRIVOX = Path("/usr/share/pocketsphinx/test/data/librivox")
 FRAME_BYTES = 640
+PCM_8K = AudioFormat(Encoding.PCM16, 8_000)
 
 
 class Listener:
@@ -111,6 +114,31 @@ async def test_utterance_when_finished_has_partials_and_one_final(recogniser, sp
     final = listener.finals[0]
     assert final.text
     assert final.text not in final.alternatives
+    assert listener.failures == []
+
+
+@pytest.mark.parametrize("audio_format", [PCMU_8K, PCMA_8K, PCM_8K], ids=lambda f: f.encoding.value)
+async def test_a_telephones_audio_is_recognised_as_a_recording_from_a_telephone_is(
+    recogniser, speech, audio_format
+):
+    """A line takes the format that it is opened for, and the process does not have to find out its band."""
+    encoder = FormatEncoder(16_000, audio_format)
+    listener = Listener()
+    line = await recogniser.open(listener.on_transcript, listener.on_failure, None, audio_format)
+    line.push(audio_format.silence(0.5))
+    line.begin_utterance(1)
+    audio = encoder.convert(speech) + encoder.flush() + audio_format.silence(0.25)
+    size = audio_format.size_bytes(0.032)
+    for start in range(0, len(audio), size):
+        line.push(audio[start : start + size])
+    line.finish_utterance()
+    await listener.wait_for(finals=1)
+    await line.aclose()
+    [final] = listener.finals
+    converter = Pcm16kDecoder(audio_format)
+    recording = await recognise(recogniser, converter.convert(audio) + converter.flush())
+    assert final.text.startswith("what are you")
+    assert word_errors(recording.text, final.text) <= 1
     assert listener.failures == []
 
 

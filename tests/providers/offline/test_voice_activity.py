@@ -9,8 +9,11 @@ import anyio.lowlevel
 import numpy as np
 import pytest
 
+from warmline.audio.conversion import FormatEncoder, pcm16_samples
+from warmline.audio.resample import StreamResampler
 from warmline.audio.silero import SileroModel, SileroState, slice_samples
 from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegmenter
+from warmline.core.formats import PCMU_8K, Encoding
 from warmline.errors import ProviderUnavailable
 from warmline.providers.offline.voice_activity import (
     MAX_WAITING_SLICES,
@@ -56,6 +59,23 @@ class StallingModel(SileroModel):
         self.entered.set()
         assert self.let_go.wait(10)
         return np.full(len(states), 0.5, np.float32)
+
+
+class CountingModel(SileroModel):
+    """The model, which can be held up, and notes what it is given at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[tuple[int, int]] = []
+        self.entered = threading.Event()
+        self.let_go = threading.Event()
+        self.let_go.set()
+
+    def infer(self, slices: np.ndarray, states: Sequence[SileroState]) -> np.ndarray:
+        self.entered.set()
+        assert self.let_go.wait(10)
+        self.batches.append((states[0].rate_hz, len(states)))
+        return super().infer(slices, states)
 
 
 class FailingModel(SileroModel):
@@ -186,6 +206,56 @@ async def test_detector_when_closed_or_not_started_says_so():
         stream.push(SILENCE)
     with pytest.raises(ProviderUnavailable, match="closed"):
         detector.open(Listener())
+
+
+async def test_speech_on_a_telephone_is_found_where_it_is_at_16_khz(speech):
+    """Cut to 8 kHz and through mu-law, judged by the weights for 8 kHz: within two slices of 32 ms."""
+    noise = np.random.default_rng(5).normal(0, 60, 16_000).astype(np.int16).tobytes()
+    whole = noise + speech + noise
+    encoder = FormatEncoder(16_000, PCMU_8K)
+    narrow = pcm16_samples(encoder.convert(whole) + encoder.flush(), Encoding.PCMU)
+    found = []
+    async with OfflineVoiceActivity() as detector:
+        for pcm, rate_hz in ((whole, 16_000), (narrow, 8_000)):
+            listener, segmenter = Listener(), SpeechSegmenter(rate_hz=rate_hz, stop_ms=500)
+            detector.open(listener, rate_hz).push(pcm)
+            await listener.wait_for(len(pcm) // 2 // slice_samples(rate_hz))
+            assert listener.heard[0][1] == slice_samples(rate_hz)
+            events = [event for p, end in listener.heard if (event := segmenter.update(p, end, 0.5))]
+            began, ended = events
+            assert isinstance(began, SpeechBegan)
+            assert isinstance(ended, SpeechEnded)
+            found.append((began.start_sample * 1000 // rate_hz, ended.end_sample * 1000 // rate_hz))
+    (wide_began_ms, wide_ended_ms), (began_ms, ended_ms) = found
+    assert abs(began_ms - wide_began_ms) <= 64
+    assert abs(ended_ms - wide_ended_ms) <= 64
+
+
+async def test_rates_when_mixed_share_the_thread_and_are_judged_each_by_its_own_weights(speech):
+    """One inference for all sessions of a rate; who else is on the telephone makes no difference."""
+    model = CountingModel()
+    narrow = StreamResampler(16_000, 8_000).convert(speech)
+    rates_hz = (16_000, 8_000) * 6
+    listeners = [Listener() for _ in rates_hz]
+    async with OfflineVoiceActivity(model) as detector:
+        model.let_go.clear()
+        first = Listener()
+        detector.open(first).push(SILENCE)
+        assert model.entered.wait(10)
+        for listener, rate_hz in zip(listeners, rates_hz, strict=True):
+            detector.open(listener, rate_hz).push((speech if rate_hz == 16_000 else narrow)[: 2 * rate_hz])
+        model.let_go.set()
+        for listener in listeners:
+            await listener.wait_for(31)
+    assert model.batches[:3] == [(16_000, 1), (8_000, 6), (16_000, 6)]
+    for rate_hz, pcm in ((16_000, speech), (8_000, narrow)):
+        state, size = SileroState(rate_hz), slice_samples(rate_hz)
+        rows = np.frombuffer(pcm, np.int16)[: 31 * size].reshape(31, size)
+        alone = [float(SileroModel.infer(model, row[None], [state])[0]) for row in rows]
+        for listener, other_hz in zip(listeners, rates_hz, strict=True):
+            if other_hz == rate_hz:
+                assert [p for p, _ in listener.heard] == pytest.approx(alone, abs=1e-5)
+                assert [end for _, end in listener.heard] == [size * n for n in range(1, 32)]
 
 
 async def test_speech_when_between_silence_and_noise_is_found_where_it_is(speech):
