@@ -203,7 +203,7 @@ class TelephoneChannel:
 
     def play(self, reply_id: str, audio: bytes) -> None:
         """Send audio of a reply, with marks between."""
-        self._send(self._playout.add(reply_id, audio))
+        self._send(self._playout.add(reply_id, audio, self._clock.now_s()))
 
     def stop_playout(self, reply_id: str) -> None:
         """Have everything dropped that is not played, and report how much of the reply was."""

@@ -27,6 +27,9 @@ _ROUNDING_MS: Final = 2.0
 _KEPT: Final = 8
 """Replies whose sound may still have to be stopped."""
 
+_KEPT_PIECES: Final = 3_000
+"""A minute of frames at least: what a network that returns no marks costs."""
+
 
 @dataclass(frozen=True, slots=True)
 class SendAudio:
@@ -141,7 +144,7 @@ class MarkedPlayout:
         self._frame_bytes = audio_format.size_bytes(_FRAME_S)
         self._marked_bytes = audio_format.size_bytes(_MARKED_S)
         self._replies: deque[_Reply] = deque(maxlen=_KEPT)
-        self._pieces: deque[_Piece] = deque()
+        self._pieces: deque[_Piece] = deque(maxlen=_KEPT_PIECES)
         self._marks = 0
         self._known_at_s: float | None = None
         """When it was known how far the reply that sounds is; None while that is not known."""
@@ -164,11 +167,12 @@ class MarkedPlayout:
             self._replies.remove(found)
         self._replies.append(_Reply(reply_id, item_id, from_ms, from_ms, until_ms))
 
-    def add(self, reply_id: str, audio: bytes) -> list[Outgoing]:
+    def add(self, reply_id: str, audio: bytes, now_s: float) -> list[Outgoing]:
         """Return what is to be sent for more of a reply's sound, whole samples."""
         reply = self._find(reply_id)
         if reply is None or reply.is_over:
             return []
+        self._notice_dryness(reply, now_s)
         reply.has_sound = True
         sends = self._cut_up(reply, audio)
         fed_ms = reply.sent_ms + self._ms(len(reply.carried))
@@ -240,6 +244,14 @@ class MarkedPlayout:
         """Whether a reply was stopped, or has ended, and was not resumed."""
         reply = self._find(reply_id)
         return reply is None or reply.is_over
+
+    def _notice_dryness(self, reply: _Reply, now_s: float) -> None:
+        """Reckon on from here if all that was sent of a reply must have been played by now."""
+        if self._known_at_s is None or self._pieces[0].reply is not reply:
+            return
+        if reply.heard_ms + (now_s - self._known_at_s) * 1000 >= reply.sent_ms:
+            reply.heard_ms = reply.sent_ms
+            self._known_at_s = now_s
 
     def _cut_up(self, reply: _Reply, audio: bytes) -> list[Outgoing]:
         """Send as much as messages can be made of, and carry the rest over."""
