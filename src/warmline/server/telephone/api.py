@@ -1,4 +1,4 @@
-"""Calls for programs: make one, look at them, and do something about one. `docs/reference/calls.md`."""
+"""Calls for programs: make one, look at them, and do something about one. `docs/guides/telephone.md`."""
 
 from __future__ import annotations
 
