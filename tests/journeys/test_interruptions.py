@@ -338,3 +338,33 @@ async def test_a_reply_that_fails_before_it_sounds_leaves_alone_what_still_plays
         assert talk.line.stops[0][1] == talk.line.of_type(ReplyStarted)[0].reply_id
         await talk.caller.is_silent(4.0)
     assert talk.line.turns()[-1].heard_text == "Yes?"
+
+
+async def test_where_a_reply_was_paused_may_be_told_after_it_goes_on():
+    """On a slow way the report is still coming when the "mhm" has been weighed."""
+    async with conversation(Stagehands(), "when do you open", "mhm", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.4)
+        await talk.caller.is_silent(1.5)
+        [resumed] = talk.line.of_type(ReplyResumed)
+        assert talk.session.playout_truncated(resumed.item_id, resumed.from_ms)
+        await talk.caller.is_silent(9.0)
+    [turn] = talk.line.turns()
+    assert (turn.status, turn.heard_text) == (TurnStatus.COMPLETED, LONG)
+
+
+async def test_a_client_may_truncate_a_reply_that_was_paused_once():
+    """The report of the pause has come; the next one is meant."""
+    async with conversation(Stagehands(), "when do you open", "mhm", replies=[LONG]) as talk:
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(2.0)
+        await talk.caller.speaks(0.4)
+        [started] = talk.line.of_type(ReplyStarted)
+        talk.session.playout_truncated(started.item_id, 1_000)
+        await talk.caller.is_silent(1.5)
+        assert talk.line.of_type(ReplyResumed)
+        talk.session.playout_truncated(started.item_id, 1_500)
+        await talk.caller.is_silent(1.0)
+    [turn] = talk.line.turns()
+    assert turn.status is TurnStatus.CANCELLED

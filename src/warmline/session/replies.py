@@ -155,6 +155,7 @@ class Replies:
         assert reply is not None
         self._silence_left()
         reply.pause()
+        reply.awaits_truncation = self._stage.channel.reports_playout and Mark.AUDIO_SENT in reply.timeline
         self._stage.context.heard(reply.item_id, reply.heard_so_far())
 
     @property
@@ -232,9 +233,19 @@ class Replies:
             reply.truth = PlayoutTruth.REPORTED
             reply.played.set()
 
+    def takes_late_truncation(self, item_id: str) -> bool:
+        """Whether it is of a pause that is over: the reply goes on from where it was reckoned to be."""
+        reply = self.current
+        is_late = reply is not None and reply.item_id == item_id and reply.awaits_truncation
+        if reply is None or not is_late or reply.standing is Standing.PAUSED:
+            return False
+        reply.awaits_truncation = False
+        return True
+
     def truncate(self, item_id: str, played_ms: int) -> bool:
         """Correct how much was heard of a reply that was stopped; False if there is none of that item."""
         if self.is_paused and self.current is not None and self.current.item_id == item_id:
+            self.current.awaits_truncation = False
             self.current.playing.rewind(played_ms / 1000)
             self._stage.context.heard(item_id, self.current.heard_so_far())
             return True

@@ -93,6 +93,9 @@ class Reply:
         self.paused_at_s = 0.0
         """When it was paused last."""
 
+        self.awaits_truncation = False
+        """The far end was told to be silent for now, and has not said yet where it stopped."""
+
         self.on_first_audio: Callable[[], None] = _nothing
         """For a draft: told when there is something to play."""
 

@@ -207,6 +207,8 @@ class Session:
 
     def playout_truncated(self, item_id: str, played_ms: int) -> bool:
         """The reply whose item this is was stopped after so much was heard; False if unknown."""
+        if self._replies.takes_late_truncation(item_id):
+            return True
         current = self._replies.current
         is_pause = self._replies.is_paused and self._stage.channel.reports_playout
         if current is not None and current.item_id == item_id and not is_pause:
