@@ -52,7 +52,7 @@ def find_simulated_server() -> SimulatedServer:
 
 
 def _path() -> Path:
-    return platformdirs.user_runtime_path("warmline") / "simulated-server.json"
+    return platformdirs.user_state_path("warmline") / "simulated-server.json"
 
 
 def _read(path: Path) -> SimulatedServer | None:
