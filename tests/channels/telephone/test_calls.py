@@ -54,7 +54,7 @@ async def talk(*replies):
         tasks.start_soon(session.run)
         await anyio.sleep(0.01)
         yield Talk(session, call, events)
-        call.channel.disconnected()
+        session.hang_up()
     assert call.channel.end_reason is EndReason.HUNG_UP
 
 
@@ -106,6 +106,7 @@ async def test_hanging_up_in_the_middle_of_a_reply_ends_the_session():
         talking.presses("1#")
         await anyio.sleep(1.25)
         talking.call.says("stop")
+        talking.session.hang_up()
         await anyio.sleep(0.1)
         assert talking.agent() == ["It is open on"]
 

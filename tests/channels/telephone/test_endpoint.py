@@ -180,27 +180,20 @@ async def test_keys_are_forgotten_with_the_call():
     """No timer outlives it."""
     call = Call().answers()
     call.says("dtmf", dtmf={"digit": "7"})
-    call.says("stop")
+    call.channel.close(EndReason.HUNG_UP)
     await anyio.sleep(5)
     assert call.conversation.told("receive_text") == []
 
 
-async def test_the_session_is_told_once_that_the_person_is_gone():
-    """A stop, a closed socket and a webhook all say so."""
+async def test_a_stream_that_stops_ends_the_sound_and_not_the_conversation():
+    """The network says by another way whether the call is over, too."""
     call = Call().answers()
     call.speaks(2)
     call.says("stop")
-    call.channel.disconnected()
     call.channel.play("r1", b"\x20" * 800)
-    assert call.conversation.names() == ["answered", "receive_audio", "hang_up"]
+    assert call.conversation.names() == ["answered", "receive_audio"]
+    assert not call.channel.is_streaming
     assert call.socket.sent == []
-
-
-async def test_hanging_up_while_it_rings_is_told_too():
-    """There never was a stream."""
-    call = Call()
-    call.channel.disconnected()
-    assert call.conversation.names() == ["hang_up"]
 
 
 async def test_a_stream_that_is_replaced_plays_on():
@@ -227,7 +220,6 @@ async def test_the_end_of_the_session_closes_the_stream():
     call.channel.close(EndReason.GOODBYE)
     call.channel.close(EndReason.FAILED)
     call.channel.play("r1", b"\x20" * 800)
-    call.channel.disconnected()
     assert call.socket.closed == (1000, "goodbye")
     assert call.channel.end_reason is EndReason.GOODBYE
     assert call.conversation.told("hang_up") == []

@@ -89,7 +89,6 @@ class TelephoneChannel:
         self._keys_timer: asyncio.TimerHandle | None = None
         self._is_ringing = True
         self._holds_back = holds_back
-        self._has_hung_up = False
 
     @property
     def telephone(self) -> Telephone | None:
@@ -167,7 +166,8 @@ class TelephoneChannel:
             case MediaProblem(code=code, title=title):
                 _log.warning("media.refused", extra={"code": code, "title": title})
             case MediaStopped():
-                self.disconnected()
+                # Mostly the call is over, too; whoever made the channel is told that by the network.
+                self.stream_lost()
 
     def stream_lost(self) -> None:
         """Note that the stream is gone while the call goes on; `connect` brings another.
@@ -176,15 +176,6 @@ class TelephoneChannel:
         """
         self._flush()
         self._socket = None
-
-    def disconnected(self) -> None:
-        """Note that the call is gone: nothing is sent any more, and the session is told."""
-        self.stream_lost()
-        self._cancel_keys()
-        if not self._has_hung_up:
-            self._has_hung_up = True
-            if self._conversation is not None:
-                self._conversation.hang_up()
 
     # The session's side.
 
@@ -219,7 +210,6 @@ class TelephoneChannel:
         if self.end_reason is not None:
             return
         self.end_reason = reason
-        self._has_hung_up = True
         self._cancel_keys()
         socket, self._socket, self._reordering = self._socket, None, None
         if socket is not None:

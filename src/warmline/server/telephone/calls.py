@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from warmline.channels.telephone.admission import AdmissionPolicy, admit
 from warmline.channels.telephone.lifecycle import CallEvent
-from warmline.channels.telephone.media import MediaStarted, MediaWire
+from warmline.channels.telephone.media import MediaStarted, MediaStopped, MediaWire
 from warmline.core.clock import Clock, utc_now
 from warmline.errors import ConfigError, RemoteProtocolError, ToolError
 from warmline.server.access import Refusal
@@ -340,6 +340,8 @@ class _Stream:
             return
         if isinstance(event, MediaStarted):
             self._call.happened(CallEvent.STREAM_OPENED)
+        elif isinstance(event, MediaStopped):
+            self._call.happened(CallEvent.STREAM_CLOSED)
 
     def too_large(self, size_bytes: int) -> None:
         """Note it; the connection is closed."""

@@ -123,6 +123,9 @@ class TwilioNetwork:
 
     async def stream_again(self, network_id: str, place: StreamPlace) -> None:
         """Ask for another media stream."""
+        if not self._account_id:
+            # Nobody can be asked; without a stream Twilio hangs up by itself.
+            raise CallIsOver("the stream was the call", provider="twilio", phase="first_result")
         await self._update(network_id, twiml.response(twiml.connect_stream(place.url)))
 
     async def transfer(self, network_id: str, number: str) -> None:
@@ -158,7 +161,9 @@ class TwilioNetwork:
 
     async def _send(self, command: TwilioCommand) -> None:
         if not self._account_id:
-            raise ConfigError("commands to Twilio: set TWILIO_ACCOUNT_SID")
+            raise ProviderRejected(
+                f"{command.name} at Twilio: set TWILIO_ACCOUNT_SID", provider="twilio", phase="first_result"
+            )
         answer = await self._client.send(command)
         if answer.is_call_over:
             raise CallIsOver("the call is over", provider="twilio", phase="first_result")
