@@ -420,3 +420,18 @@ async def test_a_greeting_by_the_model_is_the_first_thing_a_browser_hears_too():
     async with conversation(hands) as talk:
         await talk.caller.is_silent(3.0)
     assert talk.said() == [("agent", "Hello there.")]
+
+
+async def test_a_model_that_has_nothing_to_say_for_a_greeting_says_nothing_before_the_answer_either():
+    settings = SessionSettings(greeting_instructions="Be silent.")
+    hands = Stagehands(
+        line=telephone(is_ringing=True), settings=settings, model=ScriptedModel(["", "At nine."])
+    )
+    async with conversation(hands, "when do you open") as talk:
+        await anyio.sleep(3.0)
+        assert talk.line.events == []
+        talk.line.answer()
+        await talk.caller.speaks(1.5)
+        await talk.caller.is_silent(3.0)
+    assert [turn.status for turn in talk.line.turns()] == [TurnStatus.COMPLETED] * 2
+    assert talk.line.turns()[1].heard_text == "At nine."

@@ -100,12 +100,12 @@ class Answering:
             audio_format = self._stage.channel.output_format
             if audio_format is None:
                 await self._speaker.write(reply, await self._text(reply, instructions))
-                await reply.adopted.wait()
-            else:
-                if not self._say_ready(reply, audio_format):
-                    reply.spoken = [] if self._is_greeting(reply) else None
-                    await self._speaker.say(reply, await self._text(reply, instructions), audio_format)
-                    self._keep_greeting(reply, audio_format)
+            elif not self._say_ready(reply, audio_format):
+                reply.spoken = [] if self._is_greeting(reply) else None
+                await self._speaker.say(reply, await self._text(reply, instructions), audio_format)
+                self._keep_greeting(reply, audio_format)
+            await reply.adopted.wait()  # A draft without any sound has nothing that waits to be sent.
+            if audio_format is not None:
                 await reply.playing.until_sent()
                 self._stage.channel.send(ReplyAudioDone(reply.id, round(reply.playing.made_s * 1000)))
             self.tell_done(reply, ReplyStatus.COMPLETED)
