@@ -5,7 +5,7 @@ import math
 import anyio
 import pytest
 
-from warmline.core.formats import PCM_16K, PCM_24K
+from warmline.core.formats import PCM_16K, PCM_24K, PCMU_8K
 from warmline.failover.made_ahead import MadeAhead
 from warmline.testing.scripted import ScriptedFault, ScriptedVoice
 
@@ -50,3 +50,14 @@ async def test_nothing_is_made_of_an_empty_text():
     voice = ScriptedVoice()
     assert not await MadeAhead().prepare("voice", voice, PCM_24K, "")
     assert voice.spoken == []
+
+
+async def test_the_text_that_was_not_asked_for_for_longest_makes_room():
+    """Greetings that name the person are as many as there are calls."""
+    made, voice = MadeAhead(), ScriptedVoice()
+    for number in range(64):
+        assert await made.prepare("voice", voice, PCMU_8K, f"Hello {number}.")
+    assert made.get("voice", PCMU_8K, "Hello 0.")
+    assert await made.prepare("voice", voice, PCMU_8K, "Hello 64.")
+    assert made.get("voice", PCMU_8K, "Hello 1.") is None
+    assert all(made.get("voice", PCMU_8K, f"Hello {number}.") for number in (0, 2, 63, 64))

@@ -331,3 +331,19 @@ async def test_a_provider_that_cannot_look_up_is_noted_and_answered_without():
     [turn] = talk.line.turns()
     assert turn.heard_text == "We open at nine."
     assert NoteKind.RETRIEVAL_FAILED in [note.kind for note in turn.notes]
+
+
+async def test_a_draft_that_has_nothing_to_say_waits_for_its_turn_all_the_same():
+    """Nothing of it is sent that would have to wait, and it is not over before the turn is."""
+    hands = hands_with(0.0, 0.0)
+    hands.model.replies = [""]
+    async with conversation(hands, "when do you open") as talk:
+        await talk.caller.is_silent(1.0)
+        await talk.caller.speaks(1.5)
+        await talk.caller.is_silent(0.48)
+        assert len(hands.model.requests) == 1
+        assert talk.session.floor is Floor.ENDPOINTING
+        await talk.caller.is_silent(3)
+    [turn] = talk.line.turns()
+    assert (turn.status, turn.reply_text, turn.response_us) == (TurnStatus.COMPLETED, "", None)
+    assert outcomes(turn) == [DraftEvent.COMMITTED.value]

@@ -1,7 +1,7 @@
 """Telephone calls: G.711 both ways, a greeting for whoever picks up, formats known only then."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import anyio
 import anyio.lowlevel
@@ -56,10 +56,11 @@ def charged_ms(turn: TurnReport) -> dict[str, int]:
     return {c.name: round(c.duration_us / 1000) for c in turn.contributions if c.duration_us}
 
 
+@dataclass
 class Caching(Stagehands):
     """Everybody, in a process that keeps what was made ahead."""
 
-    state = FailoverState(FailoverSettings(apology=""))
+    state: FailoverState = field(default_factory=lambda: FailoverState(FailoverSettings(apology="")))
 
     def providers(self) -> Providers:
         return replace(super().providers(), failover=self.state)
@@ -182,7 +183,6 @@ async def test_what_is_not_made_when_it_is_answered_is_all_that_is_waited_for():
 
 async def test_a_greeting_that_the_process_has_needs_no_provider():
     """Made once, before the first call; then every voice is gone."""
-    Caching.state = FailoverState(FailoverSettings(apology=""))
     hands = Caching(line=telephone(is_ringing=True), settings=TELEPHONE)
     assert await make_ahead(hands.providers(), hands.settings, PCMU_8K)
     hands.voice.faults = [ScriptedFault("refuse", times=math.inf)]
@@ -197,6 +197,35 @@ async def test_a_greeting_that_the_process_has_needs_no_provider():
         assert (turn.status, turn.heard_text, turn.response_us) == (TurnStatus.COMPLETED, GREETING, 0)
         assert talk.line.played_bytes == {turn.reply_id: words_bytes(6)}
     assert hands.voice.spoken == [GREETING]
+
+
+async def test_a_greeting_is_made_by_the_first_call_and_kept_for_all_others():
+    """Also where nobody answered that call; and no voice is asked for it twice."""
+    hands = Caching(settings=TELEPHONE, voice=ScriptedVoice(first_audio_s=0.4))
+    heard = []
+    for answers in (False, True, True):
+        hands.line = telephone(is_ringing=True)
+        async with conversation(hands) as talk:
+            await anyio.sleep(1.0)
+            if answers:
+                talk.line.answer()
+                assert talk.line.plays
+                await talk.caller.is_silent(4.0)
+        heard += [turn.heard_text for turn in talk.line.turns()]
+    assert heard == [GREETING, GREETING]
+    assert hands.voice.spoken == [GREETING]
+
+
+async def test_a_greeting_that_was_cut_short_is_not_kept():
+    """The voice broke off, and the rest was spoken anew: the seam would be heard in every call."""
+    hands = Caching(settings=TELEPHONE)
+    hands.voice.faults = [ScriptedFault("cut", after=4)]
+    for _ in range(2):
+        hands.line = telephone()
+        async with conversation(hands) as talk:
+            await talk.caller.is_silent(4.0)
+        assert talk.said() == [("agent", GREETING)]
+    assert hands.voice.spoken == [GREETING, "this is the library.", GREETING]
 
 
 async def test_a_call_that_nobody_answers_leaves_nothing():
@@ -219,7 +248,7 @@ async def test_a_call_that_is_answered_after_it_was_over_says_nothing():
 
 async def test_a_greeting_that_failed_while_it_rang_is_made_when_it_is_answered():
     hands = Stagehands(line=telephone(is_ringing=True), settings=TELEPHONE)
-    hands.voice.faults = [ScriptedFault("refuse", times=2)]
+    hands.voice.faults = [ScriptedFault("refuse")]
     async with conversation(hands) as talk:
         await anyio.sleep(5.0)
         assert hands.voice.faults == []
@@ -391,3 +420,18 @@ async def test_a_greeting_by_the_model_is_the_first_thing_a_browser_hears_too():
     async with conversation(hands) as talk:
         await talk.caller.is_silent(3.0)
     assert talk.said() == [("agent", "Hello there.")]
+
+
+async def test_a_model_that_has_nothing_to_say_for_a_greeting_says_nothing_before_the_answer_either():
+    settings = SessionSettings(greeting_instructions="Be silent.")
+    hands = Stagehands(
+        line=telephone(is_ringing=True), settings=settings, model=ScriptedModel(["", "At nine."])
+    )
+    async with conversation(hands, "when do you open") as talk:
+        await anyio.sleep(3.0)
+        assert talk.line.events == []
+        talk.line.answer()
+        await talk.caller.speaks(1.5)
+        await talk.caller.is_silent(3.0)
+    assert [turn.status for turn in talk.line.turns()] == [TurnStatus.COMPLETED] * 2
+    assert talk.line.turns()[1].heard_text == "At nine."

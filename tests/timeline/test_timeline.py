@@ -185,3 +185,20 @@ def test_report_has_no_response_time_before_anything_is_played():
 def test_causes_have_no_cycle():
     """Time runs one way."""
     assert not any(comes_after(mark, mark) for mark in Mark)
+
+
+def test_a_greeting_made_while_it_rang_is_charged_with_nothing_before_the_answer():
+    """What ran before the person could hear kept nobody waiting; what was left to do did."""
+    branch = recorded(
+        ringing=0, draft_begun=0, llm_started=1, llm_first_text=1, first_clause=1, tts_started=2
+    )
+    timeline = recorded(answered=4_000)
+    timeline.adopt(branch)
+    timeline.record(Mark.TURN_COMMITTED, 4.0)
+    for mark, ms in (("tts_first_audio", 4_120), ("audio_sent", 4_120), ("audio_played", 4_150)):
+        timeline.record(Mark(mark), ms / 1000)
+    assert origin(timeline.marks) == 4_000_000
+    assert {c.name: c.duration_us for c in contributions(timeline.marks) if c.duration_us} == {
+        "voice": 120_000,
+        "delivery": 30_000,
+    }

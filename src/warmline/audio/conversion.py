@@ -9,7 +9,7 @@ from warmline.audio import g711
 from warmline.audio.resample import StreamResampler
 from warmline.core.formats import PCM_16K, AudioFormat, Encoding
 
-__all__ = ["FormatEncoder", "Pcm16kDecoder", "pcm16_samples"]
+__all__ = ["FormatEncoder", "Pcm16kDecoder", "pcm16_decoder"]
 
 _DECODE: Final[Mapping[Encoding, Callable[[bytes], bytes]]] = {
     Encoding.PCMU: g711.decode_pcmu,
@@ -21,10 +21,9 @@ _ENCODE: Final[Mapping[Encoding, Callable[[bytes], bytes]]] = {
 }
 
 
-def pcm16_samples(audio: bytes, encoding: Encoding) -> bytes:
-    """Return whole samples as pcm16, at the rate that they have; those that are pcm16 without a copy."""
-    decode = _DECODE.get(encoding)
-    return audio if decode is None else decode(audio)
+def pcm16_decoder(encoding: Encoding) -> Callable[[bytes], bytes] | None:
+    """Return what makes pcm16 of samples, at the rate that they have; None for those that are pcm16."""
+    return _DECODE.get(encoding)
 
 
 class Pcm16kDecoder:
@@ -37,7 +36,7 @@ class Pcm16kDecoder:
     """
 
     def __init__(self, audio_format: AudioFormat) -> None:
-        self._decode = _DECODE.get(audio_format.encoding)
+        self._decode = pcm16_decoder(audio_format.encoding)
         self._resampler = (
             None
             if audio_format.rate_hz == PCM_16K.rate_hz

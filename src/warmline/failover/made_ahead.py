@@ -28,7 +28,7 @@ _Key = tuple[str, AudioFormat, str]
 class MadeAhead:
     """What was made ahead, for all sessions of the process.
 
-    What changes here: `_made`, when one is made or asked for; `_being_made`, while it is.
+    What changes here: `_made`, in `put`, and its order in `get`; `_being_made`, while one is made.
     """
 
     def __init__(self) -> None:
@@ -50,14 +50,18 @@ class MadeAhead:
         self._being_made.add(key)
         try:
             with anyio.move_on_after(_MAKE_S):
-                self._made[key] = await _spoken(voice, audio_format, text)
-                if len(self._made) > _MOST:
-                    del self._made[next(iter(self._made))]
+                self.put(leg, audio_format, text, await _spoken(voice, audio_format, text))
         except ProviderError:
             return False
         finally:
             self._being_made.discard(key)
         return key in self._made
+
+    def put(self, leg: str, audio_format: AudioFormat, text: str, chunks: Sequence[SpeechChunk]) -> None:
+        """Keep what a voice made of a text, whole and in order."""
+        self._made[leg, audio_format, text] = tuple(chunks)
+        if len(self._made) > _MOST:
+            del self._made[next(iter(self._made))]
 
     def get(self, leg: str, audio_format: AudioFormat, text: str) -> Sequence[SpeechChunk] | None:
         """Return one that is made, with its words' places; None if there is none."""

@@ -11,7 +11,7 @@ from warmline.failover.speaking import LegsVoice, SpeakingLegs
 from warmline.interfaces.channel import ReplyAudioDone, ReplyDone, ReplyStatus, SourcesFound
 from warmline.interfaces.llm import LlmRequest, Message, Role
 from warmline.interfaces.retriever import Query
-from warmline.session.ready_made import ReadyMade, make_ahead
+from warmline.session.ready_made import ReadyMade
 from warmline.session.reply import Reply, Standing
 from warmline.session.retrieving import Retrieving
 from warmline.session.settings import Providers
@@ -56,14 +56,14 @@ class Answering:
         """Get ready what the first turn, or a bad one, will want; nobody waits for it."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._thinking.prepare)
-            tasks.start_soon(self._make_ahead)
+            tasks.start_soon(self._make_apology)
 
     def follow_format(self) -> None:
         """Have a voice for the format that the channel now says that it plays; nobody is speaking."""
         if self._format != self._stage.channel.output_format:
             self._former_voices.append(self._voice)
             self._open_voice()
-            self._stage.start(self._make_ahead)
+            self._stage.start(self._make_apology)
             self._stage.start(self._close_former_voices)
 
     async def apologise(self, reply: Reply) -> None:
@@ -100,10 +100,12 @@ class Answering:
             audio_format = self._stage.channel.output_format
             if audio_format is None:
                 await self._speaker.write(reply, await self._text(reply, instructions))
-                await reply.adopted.wait()
-            else:
-                if not self._say_ready(reply, audio_format):
-                    await self._speaker.say(reply, await self._text(reply, instructions), audio_format)
+            elif not self._say_ready(reply, audio_format):
+                reply.spoken = [] if self._is_greeting(reply) else None
+                await self._speaker.say(reply, await self._text(reply, instructions), audio_format)
+                self._keep_greeting(reply, audio_format)
+            await reply.adopted.wait()  # A draft without any sound has nothing that waits to be sent.
+            if audio_format is not None:
                 await reply.playing.until_sent()
                 self._stage.channel.send(ReplyAudioDone(reply.id, round(reply.playing.made_s * 1000)))
             self.tell_done(reply, ReplyStatus.COMPLETED)
@@ -126,9 +128,19 @@ class Answering:
             while self._former_voices:
                 await self._former_voices.pop().aclose()
 
-    async def _make_ahead(self) -> None:
+    async def _make_apology(self) -> None:
         if self._format is not None:
-            await make_ahead(self._providers, self._stage.settings, self._format)
+            await self._ready_made.prepare(self._format, self._providers.failover.settings.apology)
+
+    def _is_greeting(self, reply: Reply) -> bool:
+        return reply.asked is None and reply.fixed_text is None and bool(self._stage.settings.greeting)
+
+    def _keep_greeting(self, reply: Reply, audio_format: AudioFormat) -> None:
+        """Let other sessions have a fixed greeting that the first leg spoke, and spoke to its end."""
+        text = self._stage.settings.greeting
+        if reply.spoken and not reply.timeline.setbacks and reply.text.rstrip() == text.rstrip():
+            self._ready_made.keep(audio_format, text, reply.spoken)
+        reply.spoken = None
 
     def _say_ready(self, reply: Reply, audio_format: AudioFormat) -> bool:
         """Say a reply that is known beforehand, and was made ahead; False if it is none, or was not."""

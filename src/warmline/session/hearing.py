@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from warmline.audio.conversion import pcm16_samples
+from warmline.audio.conversion import pcm16_decoder
 from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegmenter
 from warmline.core.clock import Clock
 from warmline.core.formats import PCM_16K, AudioFormat
@@ -81,6 +81,7 @@ class Hearing:
         self._clock = clock
         self._rate_hz = audio_format.rate_hz
         self._sample_bytes = audio_format.encoding.sample_bytes
+        self._decode = pcm16_decoder(audio_format.encoding)
         self._segmenter = SpeechSegmenter(rate_hz=self._rate_hz, stop_ms=stop_ms)
         self._on_speech = on_speech
         self._on_silence = on_silence
@@ -126,7 +127,7 @@ class Hearing:
         if self.detects_turns:
             self._unjudged += audio
             try:
-                self._vad.push(pcm16_samples(audio, self.audio_format.encoding))
+                self._vad.push(audio if self._decode is None else self._decode(audio))
             except ProviderError:
                 # What it did not take will not be judged, and must not be kept for that.
                 self._judged_samples = self._position_samples

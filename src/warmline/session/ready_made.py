@@ -14,8 +14,8 @@ __all__ = ["ReadyMade", "make_ahead"]
 async def make_ahead(providers: Providers, settings: SessionSettings, audio_format: AudioFormat) -> bool:
     """Make what every session with these settings may have to say, unless the process has it already.
 
-    Each session does so when it begins. A server that does it for a telephone's format before the
-    first call has that call's greeting ready too.
+    A session makes its apology so, and a greeting is kept once a session has said it. A server that calls
+    this for a telephone's format before the first call has that call's greeting ready, too.
 
     Returns:
         Whether all of it is there.
@@ -38,6 +38,10 @@ class ReadyMade:
             if await self._made.prepare(leg.name, leg.provider, audio_format, text):
                 return True
         return False
+
+    def keep(self, audio_format: AudioFormat, text: str, chunks: Sequence[SpeechChunk]) -> None:
+        """Keep what the first leg's voice made of a text, for whoever says it next."""
+        self._made.put(self._legs[0].name, audio_format, text, chunks)
 
     def find(self, audio_format: AudioFormat, text: str) -> Sequence[SpeechChunk] | None:
         """Return a text's sound, with its words' places; None if it is not made."""

@@ -111,6 +111,9 @@ class Reply:
         self.end_reason: EndReason | None = None
         """Why the session ends with it, once it was heard; None if it goes on."""
 
+        self.spoken: list[SpeechChunk] | None = None
+        """All that the voice made of it, where that is to be kept; None where it is not."""
+
         self.scope: anyio.CancelScope | None = None
         """What making it runs in; None before that begins."""
 
@@ -277,6 +280,8 @@ class Reply:
         if Mark.TTS_FIRST_AUDIO not in self.timeline and Mark.TTS_STARTED in self.timeline:
             self.mark(Mark.TTS_FIRST_AUDIO)
             self.on_first_audio()
+        if self.spoken is not None:
+            self.spoken.append(chunk)
         self._words.extend(chunk.words)
         self.playing.add(chunk.audio, audio_format)
 

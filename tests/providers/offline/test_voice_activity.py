@@ -9,11 +9,12 @@ import anyio.lowlevel
 import numpy as np
 import pytest
 
-from warmline.audio.conversion import FormatEncoder, pcm16_samples
+from warmline.audio.conversion import FormatEncoder
+from warmline.audio.g711 import decode_pcmu
 from warmline.audio.resample import StreamResampler
 from warmline.audio.silero import SileroModel, SileroState, slice_samples
 from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegmenter
-from warmline.core.formats import PCMU_8K, Encoding
+from warmline.core.formats import PCMU_8K
 from warmline.errors import ProviderUnavailable
 from warmline.providers.offline.voice_activity import (
     MAX_WAITING_SLICES,
@@ -213,7 +214,7 @@ async def test_speech_on_a_telephone_is_found_where_it_is_at_16_khz(speech):
     noise = np.random.default_rng(5).normal(0, 60, 16_000).astype(np.int16).tobytes()
     whole = noise + speech + noise
     encoder = FormatEncoder(16_000, PCMU_8K)
-    narrow = pcm16_samples(encoder.convert(whole) + encoder.flush(), Encoding.PCMU)
+    narrow = decode_pcmu(encoder.convert(whole) + encoder.flush())
     found = []
     async with OfflineVoiceActivity() as detector:
         for pcm, rate_hz in ((whole, 16_000), (narrow, 8_000)):
