@@ -11,10 +11,11 @@ from typing import Final
 
 from warmline.channels.telephone.admission import Admission
 from warmline.channels.telephone.lifecycle import CallEvent
-from warmline.channels.telephone.telnyx import commands
+from warmline.channels.telephone.telnyx import commands, sound_commands
 from warmline.channels.telephone.telnyx import webhooks as told
 from warmline.channels.telephone.telnyx.client import TelnyxClient
-from warmline.channels.telephone.telnyx.commands import Detection, Legs, Stream, TelnyxCommand
+from warmline.channels.telephone.telnyx.command import TelnyxCommand
+from warmline.channels.telephone.telnyx.commands import Detection, Legs, Stream
 from warmline.channels.telephone.telnyx.signature import TelnyxSignatures
 from warmline.core.formats import AudioFormat
 from warmline.core.ids import new_id
@@ -90,7 +91,7 @@ class TelnyxNetwork:
     async def say(self, network_id: str, text: str) -> None:
         """Have Telnyx say something; told when it has."""
         await self._send(
-            commands.speak(
+            sound_commands.speak(
                 network_id, text, command_id=new_id("cmd"), voice=self._voice, client_state=_REFUSAL
             )
         )
@@ -133,16 +134,16 @@ class TelnyxNetwork:
 
     async def record(self, network_id: str, *, is_on: bool) -> None:
         """Begin or end a recording."""
-        command = commands.record_start if is_on else commands.record_stop
+        command = sound_commands.record_start if is_on else sound_commands.record_stop
         await self._send(command(network_id, command_id=new_id("cmd")))
 
     async def play(self, network_id: str, wav: bytes) -> None:
         """Play a recording."""
-        await self._send(commands.playback_start(network_id, command_id=new_id("cmd"), audio=wav))
+        await self._send(sound_commands.playback_start(network_id, command_id=new_id("cmd"), audio=wav))
 
     async def stop_playing(self, network_id: str) -> None:
         """Stop all recordings."""
-        await self._send(commands.playback_stop(network_id, command_id=new_id("cmd")))
+        await self._send(sound_commands.playback_stop(network_id, command_id=new_id("cmd")))
 
     def _stream(self, place: StreamPlace) -> Stream:
         return Stream(place.url, self._audio_format, target_legs=self._target_legs)
