@@ -147,6 +147,7 @@ async def _telnyx(table: TelnyxTable, phone: PhoneTable, lines: Lines) -> OpenNe
         number=table.number,
         connection_id=table.connection_id,
         voice=table.voice,
+        language=table.language,
         target_legs=table.target_legs or None,
         ring_s=phone.ring_s,
         detection=_TELNYX_DETECTION[phone.machine],
