@@ -21,12 +21,14 @@ from warmline.server.realtime import REALTIME_PATH, Realtime
 from warmline.server.services.knowledge import Knowledge
 from warmline.server.sessions import Sessions
 from warmline.server.settings import Settings
+from warmline.server.settings.phone_tables import telephone_formats
 from warmline.server.sockets import by_path
 from warmline.server.telephone.api import api_routes
 from warmline.server.telephone.calls import Calls
 from warmline.server.telephone.opening import call_policy, call_session_settings, open_networks
 from warmline.server.telephone.records import Records
 from warmline.server.websocket import media_protocol
+from warmline.session.ready_made import make_ahead
 from warmline.session.settings import Providers
 
 __all__ = ["bind", "serve"]
@@ -90,10 +92,11 @@ async def serve(
         SystemClock(),
         text_chars=settings.limits.text_chars,
     )
+    call_settings = call_session_settings(session_settings(settings), settings.phone)
     calls = Calls(
         sessions,
         providers,
-        call_session_settings(session_settings(settings), settings.phone),
+        call_settings,
         call_policy(settings.phone),
         Records(settings.phone.records),
         SystemClock(),
@@ -114,12 +117,17 @@ async def serve(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with sessions.running(), calls.running():
+        async with sessions.running(), calls.running(), anyio.create_task_group() as tasks:
+            for audio_format in telephone_formats(settings.telnyx, settings.twilio):
+                tasks.start_soon(make_ahead, providers, call_settings, audio_format)
             # What exists now stays: the collector need not look at it again in the middle of a turn.
             gc.collect()
             gc.freeze()
             on_ready()
-            yield
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
 
     async with open_networks(settings) as networks:
         for each in networks:
