@@ -81,6 +81,7 @@ def test_what_it_tells_is_enough_to_use_and_to_change_them():
             asked = client.get(f"{control}/requests").json()
             assert [each["status"] for each in asked] == [200, 503]
             assert asked[1]["fault"] == "503"
+            assert client.get(f"{control}/active").json() == {"active": 0}
 
             for wrong in (
                 client.post(f"{control}/faults", content="explode"),

@@ -105,6 +105,7 @@ class Simulator(ABC):
             web.post(f"{_CONTROL}/faults", self._add_fault),
             web.delete(f"{_CONTROL}/faults", self._clear_faults),
             web.get(f"{_CONTROL}/requests", self._show_requests),
+            web.get(f"{_CONTROL}/active", self._show_active),
         ])
         return application
 
@@ -194,3 +195,6 @@ class Simulator(ABC):
 
     async def _show_requests(self, _: web.Request) -> web.Response:
         return json_response(list(self.requests))
+
+    async def _show_active(self, _: web.Request) -> web.Response:
+        return json_response({"active": self.active})
