@@ -117,7 +117,8 @@ def test_a_line_mixes_the_stream_with_what_the_network_plays():
 def test_no_sample_is_lost_or_doubled_and_each_mark_comes_back_once(script):
     """Whatever comes in whatever order, in real time."""
     track, now, pushed, marks, cleared = Track(), 0, 0, 0, 0
-    heard, reached = b"", []
+    heard = b""
+    reached: list[str] = []
     for what, amount in script:
         if what == "push":
             track.push(tone(amount / 8000), now / 8000)

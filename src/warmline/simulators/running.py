@@ -24,6 +24,7 @@ from warmline.simulators.profiles import PROFILES, Profile
 from warmline.simulators.script import Script
 from warmline.simulators.simulator import Simulator
 from warmline.simulators.speech import Speech
+from warmline.simulators.telnyx.simulator import TelnyxSimulator
 
 __all__ = ["KEY", "SUFFIX", "Running", "provider_names", "simulators_running"]
 
@@ -37,11 +38,15 @@ _IDLE_S: Final = 75.0
 """What a far end lets an HTTP connection be unused for; nginx's default, behind which many stand."""
 _HANDSHAKES_END_S: Final = 0.01
 
+_NOT_SERVED: Final = frozenset({"telnyx", "twilio"})
+"""Networks that a warmline server has no settings for yet; a setting that it does not know is an error."""
+
 _KINDS: Final[tuple[type[Simulator], ...]] = (
     OpenAiSimulator,
     AnthropicSimulator,
     ElevenLabsSimulator,
     DeepgramSimulator,
+    TelnyxSimulator,
 )
 
 
@@ -86,7 +91,10 @@ class Running:
     @property
     def environment(self) -> dict[str, str]:
         """The variables in which a warmline server and the SDKs look for keys."""
-        return {f"{name.upper()}_API_KEY": key for name, key in self.keys.items()}
+        found: dict[str, str] = {}
+        for name, simulator in self.simulators.items():
+            found |= simulator.environment(self.keys[name])
+        return found
 
     @property
     def settings(self) -> dict[str, object]:
@@ -98,7 +106,7 @@ class Running:
         return {
             "lines.certificate": str(self.certificate),
             **{name: value for name, value in between.items() if value},
-            **{f"{name}.base_urls": [url] for name, url in self.base_urls.items()},
+            **{f"{name}.base_urls": [url] for name, url in self.base_urls.items() if name not in _NOT_SERVED},
             **({"openai.dialect": "openai"} if "openai" in self.ports else {}),
         }
 
@@ -157,6 +165,7 @@ async def simulators_running(
         }
         found = {}
         for name, simulator in simulators.items():
+            await held.enter_async_context(simulator.running())
             runner = web.AppRunner(
                 simulator.application(),
                 handler_cancellation=True,
