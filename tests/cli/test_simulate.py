@@ -64,7 +64,7 @@ def test_what_it_tells_is_enough_to_use_and_to_change_them():
     with simulating() as (_, told):
         assert set(told["base_urls"]) == {"openai", "anthropic", "elevenlabs", "deepgram", "telnyx"}
         assert told["settings"]["openai.base_urls"] == [told["base_urls"]["openai"]]
-        assert "telnyx.base_urls" not in told["settings"]
+        assert told["settings"]["telnyx.base_urls"] == [told["base_urls"]["telnyx"]]
         assert len(told["environment"]["TELNYX_PUBLIC_KEY"]) == 44
         assert (told["proxy"], told["dns_server"]) == ("", "")
         with client_of(told) as client:

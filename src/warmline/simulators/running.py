@@ -38,9 +38,6 @@ _IDLE_S: Final = 75.0
 """What a far end lets an HTTP connection be unused for; nginx's default, behind which many stand."""
 _HANDSHAKES_END_S: Final = 0.01
 
-_NOT_SERVED: Final = frozenset({"telnyx", "twilio"})
-"""Networks that a warmline server has no settings for yet; a setting that it does not know is an error."""
-
 _KINDS: Final[tuple[type[Simulator], ...]] = (
     OpenAiSimulator,
     AnthropicSimulator,
@@ -106,7 +103,7 @@ class Running:
         return {
             "lines.certificate": str(self.certificate),
             **{name: value for name, value in between.items() if value},
-            **{f"{name}.base_urls": [url] for name, url in self.base_urls.items() if name not in _NOT_SERVED},
+            **{f"{name}.base_urls": [url] for name, url in self.base_urls.items()},
             **({"openai.dialect": "openai"} if "openai" in self.ports else {}),
         }
 
