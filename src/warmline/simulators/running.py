@@ -24,6 +24,7 @@ from warmline.simulators.profiles import PROFILES, Profile
 from warmline.simulators.script import Script
 from warmline.simulators.simulator import Simulator
 from warmline.simulators.speech import Speech
+from warmline.simulators.telnyx.simulator import TelnyxSimulator
 
 __all__ = ["KEY", "SUFFIX", "Running", "provider_names", "simulators_running"]
 
@@ -42,6 +43,7 @@ _KINDS: Final[tuple[type[Simulator], ...]] = (
     AnthropicSimulator,
     ElevenLabsSimulator,
     DeepgramSimulator,
+    TelnyxSimulator,
 )
 
 
@@ -86,7 +88,10 @@ class Running:
     @property
     def environment(self) -> dict[str, str]:
         """The variables in which a warmline server and the SDKs look for keys."""
-        return {f"{name.upper()}_API_KEY": key for name, key in self.keys.items()}
+        found: dict[str, str] = {}
+        for name, simulator in self.simulators.items():
+            found |= simulator.environment(self.keys[name])
+        return found
 
     @property
     def settings(self) -> dict[str, object]:
@@ -157,6 +162,7 @@ async def simulators_running(
         }
         found = {}
         for name, simulator in simulators.items():
+            await held.enter_async_context(simulator.running())
             runner = web.AppRunner(
                 simulator.application(),
                 handler_cancellation=True,
