@@ -1,10 +1,12 @@
 """What a reply's sound leaves behind when the reply is over."""
 
 import random
+from typing import cast
 
 import pytest
 
 from warmline.core.formats import PCM_24K
+from warmline.interfaces.channel import Channel
 from warmline.session.playing import Playing
 from warmline.testing.line import Line
 from warmline.testing.virtual_time import LoopClock
@@ -59,7 +61,7 @@ async def test_however_often_it_is_paused_every_sample_is_sent_once_in_its_place
     """Pauses come between two samples; what is sent again begins at a sample."""
     draw = random.Random(seed)
     tape = Tape()
-    sound = Playing("resp_1", tape, LoopClock(), lead_s=60, held_s=60, on_first_sent=lambda: None)
+    sound = Playing("resp_1", cast("Channel", tape), LoopClock(), lead_s=60, held_s=60, on_first_sent=lambda: None)
     whole = b"".join(number.to_bytes(2, "little") for number in range(24_000))
     sound.open()
     at = 0

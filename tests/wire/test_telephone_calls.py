@@ -37,6 +37,9 @@ def speech(duration_s: float = 0.6) -> str:
 SAYS = {"step": "say", "audio": speech()}
 
 
+HEADERS = {"Authorization": f"Bearer {KEY}"}
+
+
 @dataclass
 class Telephone:
     """A server and the network that it is on."""
@@ -56,12 +59,26 @@ class Telephone:
         await self.server.has_no_session()
         return report
 
+    async def dial(self, **callee: Any) -> dict[str, Any]:
+        """Have the server call somebody, and return what it says of the call at once."""
+        await self.client.patch(f"{self.control}/script", json={"callees": [callee]})
+        url = f"{self.server.url}/v1/calls"
+        answer = await self.client.post(url, headers=HEADERS, json={"to": "+15550003333"})
+        record: dict[str, Any] = answer.json()
+        return record
+
+    async def ask(self, call_id: str, what: str, **body: Any) -> dict[str, Any]:
+        """Ask the server to do something about a call."""
+        url = f"{self.server.url}/v1/calls/{call_id}/{what}"
+        answer = await self.client.post(url, headers=HEADERS, json=body)
+        found: dict[str, Any] = answer.json()
+        return found
+
     async def record(self) -> dict[str, Any]:
         """Return what the server keeps of the last call."""
-        headers = {"Authorization": f"Bearer {KEY}"}
         with anyio.fail_after(5):
             while True:
-                found = (await self.client.get(f"{self.server.url}/v1/calls", headers=headers)).json()
+                found = (await self.client.get(f"{self.server.url}/v1/calls", headers=HEADERS)).json()
                 if found["over"] and not found["live"]:
                     record: dict[str, Any] = found["over"][0]
                     return record

@@ -141,6 +141,7 @@ async def _telnyx(table: TelnyxTable, phone: PhoneTable, lines: Lines) -> OpenNe
         audio_format=TELEPHONE_FORMATS[table.codec],
         number=table.number,
         connection_id=table.connection_id,
+        public_url=phone.public_url,
         voice=table.voice,
         target_legs=table.target_legs or None,
         ring_s=phone.ring_s,
