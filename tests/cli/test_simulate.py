@@ -62,7 +62,7 @@ def client_of(told: dict[str, Any]) -> httpx.Client:
 
 def test_what_it_tells_is_enough_to_use_and_to_change_them():
     with simulating() as (_, told):
-        assert set(told["base_urls"]) == {"openai", "anthropic", "elevenlabs", "deepgram", "telnyx"}
+        assert set(told["base_urls"]) == {"openai", "anthropic", "elevenlabs", "deepgram", "telnyx", "twilio"}
         assert told["settings"]["openai.base_urls"] == [told["base_urls"]["openai"]]
         assert told["settings"]["telnyx.base_urls"] == [told["base_urls"]["telnyx"]]
         assert len(told["environment"]["TELNYX_PUBLIC_KEY"]) == 44

@@ -137,7 +137,8 @@ async def test_a_file_and_a_text_are_played_one_after_the_other(client, call, se
     await client.calls.actions.start_playback(call.network_id, audio_url=url)
     await client.calls.actions.speak(call.network_id, payload="Hi.", voice="Telnyx.KokoroTTS.af")
     await server.until(lambda: ended(server, "speak"))
-    assert [event for event in server.events if "speak" in event or "playback" in event] == [
+    events = [sent.event for sent in call.webhooks]
+    assert [event for event in events if "speak" in event or "playback" in event] == [
         "call.playback.started",
         "call.playback.ended",
         "call.speak.started",

@@ -22,14 +22,12 @@ from warmline.simulators.network import Network
 from warmline.simulators.openai.simulator import OpenAiSimulator
 from warmline.simulators.profiles import PROFILES, Profile
 from warmline.simulators.script import Script
-from warmline.simulators.simulator import Simulator
+from warmline.simulators.simulator import KEY, Simulator
 from warmline.simulators.speech import Speech
 from warmline.simulators.telnyx.simulator import TelnyxSimulator
+from warmline.simulators.twilio.simulator import TwilioSimulator
 
 __all__ = ["KEY", "SUFFIX", "Running", "provider_names", "simulators_running"]
-
-KEY: Final = "simulated-key"
-"""Any key is accepted unless a script names one; this is the one that is shown."""
 
 SUFFIX: Final = "warmline.test"
 """What the simulators' names end in; `test` is kept free for this by RFC 2606."""
@@ -44,6 +42,7 @@ _KINDS: Final[tuple[type[Simulator], ...]] = (
     ElevenLabsSimulator,
     DeepgramSimulator,
     TelnyxSimulator,
+    TwilioSimulator,
 )
 
 

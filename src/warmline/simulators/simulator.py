@@ -19,11 +19,14 @@ from warmline.simulators.outgoing import Gone, reset
 from warmline.simulators.script import Script
 from warmline.simulators.speech import Speech
 
-__all__ = ["CONTROL", "Handler", "LoggedRequest", "Simulator", "fault_of", "json_response"]
+__all__ = ["CONTROL", "KEY", "Handler", "LoggedRequest", "Simulator", "fault_of", "json_response"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _FAULT: Final = web.RequestKey("fault", Fault)
+
+KEY: Final = "simulated-key"
+"""Any key is accepted unless a script names one; this is the one that is shown."""
 
 CONTROL: Final = "/_simulator"
 """Where a simulator is changed and asked about itself, without a key."""

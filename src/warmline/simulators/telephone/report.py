@@ -22,6 +22,8 @@ class Attempt(msgspec.Struct, kw_only=True):
     """0 where no answer came."""
 
     problem: str = ""
+    answer: str = ""
+    """What came back, where that says what is to be done."""
 
 
 class SentWebhook(msgspec.Struct, kw_only=True):

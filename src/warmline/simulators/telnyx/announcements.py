@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
@@ -58,27 +59,15 @@ class Announcements:
 
     async def play_text(self, phone: Phone, text: str, times: int | str = 1) -> None:
         """Say a text; return when it was said, or stopped."""
-        pcm = await spoken(text, self._network.speech)
-        await self._play(phone, _Announcement("speak", {}), pcm, times)
+        make = partial(spoken, text, self._network.speech)
+        await self._play(phone, _Announcement("speak", {}), make, times)
 
     async def play_file(
         self, phone: Phone, about: dict[str, Any], *, url: str = "", content: str = "", times: int | str = 1
     ) -> None:
         """Play a file; return when it was played, or stopped, or could not be had."""
-        try:
-            pcm = await self._fetched(url, content)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, soundfile.LibsndfileError) as problem:
-            is_missing = isinstance(problem, FileNotFoundError)
-            self._tell(
-                "call.playback.ended",
-                {
-                    **about,
-                    "status": "file_not_found" if is_missing else "failed",
-                    "status_detail": str(problem) or type(problem).__name__,
-                },
-            )
-            return
-        await self._play(phone, _Announcement("playback", about), pcm, times)
+        make = partial(self._fetched, url, content)
+        await self._play(phone, _Announcement("playback", about), make, times)
 
     def passed(self) -> None:
         """Note that what is played was played to its end."""
@@ -98,12 +87,27 @@ class Announcements:
         """Tell that what is played was cut off by the end of the call."""
         current, self._current = self._current, None
         if current is not None:
-            self._tell(f"call.{current.kind}.ended", {**current.about, "status": "call_hangup"})
+            self._tell_ended(current, "call_hangup")
 
-    async def _play(self, phone: Phone, announcement: _Announcement, pcm: bytes, times: int | str) -> None:
+    async def _play(
+        self,
+        phone: Phone,
+        announcement: _Announcement,
+        make: Callable[[], Awaitable[bytes]],
+        times: int | str,
+    ) -> None:
+        # Its place in the queue is that of its command, however long it takes to be made.
         self._waiting.append(announcement)
         async with self._turn:
-            self._waiting.remove(announcement)
+            try:
+                pcm = b"" if announcement.status else await make()
+            except (aiohttp.ClientError, OSError, ValueError, soundfile.LibsndfileError) as problem:
+                status = "file_not_found" if isinstance(problem, FileNotFoundError) else "failed"
+                detail = str(problem) or type(problem).__name__
+                self._tell_ended(announcement, status, status_detail=detail)
+                return
+            finally:
+                self._waiting.remove(announcement)
             if announcement.status:
                 return
             self._current = announcement
@@ -118,8 +122,10 @@ class Announcements:
             self._current = None
             # A text has no word for having been cut off, by the schema of its event.
             status = announcement.status if announcement.kind == "playback" else ""
-            ended = {**announcement.about, "status": status or "completed"}
-            self._tell(f"call.{announcement.kind}.ended", ended)
+            self._tell_ended(announcement, status or "completed")
+
+    def _tell_ended(self, announcement: _Announcement, status: str, **more: str) -> None:
+        self._tell(f"call.{announcement.kind}.ended", {**announcement.about, "status": status, **more})
 
     async def _fetched(self, url: str, content: str) -> bytes:
         if content:
