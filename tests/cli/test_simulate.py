@@ -62,8 +62,10 @@ def client_of(told: dict[str, Any]) -> httpx.Client:
 
 def test_what_it_tells_is_enough_to_use_and_to_change_them():
     with simulating() as (_, told):
-        assert set(told["base_urls"]) == {"openai", "anthropic", "elevenlabs", "deepgram"}
+        assert set(told["base_urls"]) == {"openai", "anthropic", "elevenlabs", "deepgram", "telnyx", "twilio"}
         assert told["settings"]["openai.base_urls"] == [told["base_urls"]["openai"]]
+        assert told["settings"]["telnyx.base_urls"] == [told["base_urls"]["telnyx"]]
+        assert len(told["environment"]["TELNYX_PUBLIC_KEY"]) == 44
         assert (told["proxy"], told["dns_server"]) == ("", "")
         with client_of(told) as client:
             base, control = told["base_urls"]["openai"], told["control_urls"]["openai"]
@@ -81,6 +83,7 @@ def test_what_it_tells_is_enough_to_use_and_to_change_them():
             asked = client.get(f"{control}/requests").json()
             assert [each["status"] for each in asked] == [200, 503]
             assert asked[1]["fault"] == "503"
+            assert client.get(f"{control}/active").json() == {"active": 0}
 
             for wrong in (
                 client.post(f"{control}/faults", content="explode"),

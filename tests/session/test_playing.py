@@ -1,8 +1,12 @@
 """What a reply's sound leaves behind when the reply is over."""
 
+import random
+from typing import cast
+
 import pytest
 
 from warmline.core.formats import PCM_24K
+from warmline.interfaces.channel import Channel
 from warmline.session.playing import Playing
 from warmline.testing.line import Line
 from warmline.testing.virtual_time import LoopClock
@@ -40,3 +44,35 @@ async def test_a_piece_that_comes_after_the_end_is_not_sent():
     sound.add(SECOND, PCM_24K)
     assert line.played_bytes == {"resp_1": len(SECOND)}
     assert not sound.has_more
+
+
+class Tape:
+    """A channel that keeps what it is sent, and can be wound back to a sample."""
+
+    def __init__(self):
+        self.sound = b""
+
+    def play(self, reply_id, audio):
+        self.sound += audio
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_however_often_it_is_paused_every_sample_is_sent_once_in_its_place(seed):
+    """Pauses come between two samples; what is sent again begins at a sample."""
+    draw = random.Random(seed)
+    tape = Tape()
+    sound = Playing("resp_1", cast("Channel", tape), LoopClock(), lead_s=60, held_s=60, on_first_sent=lambda: None)
+    whole = b"".join(number.to_bytes(2, "little") for number in range(24_000))
+    sound.open()
+    at = 0
+    while at < len(whole):
+        size = 2 * draw.randint(1, 3_000)
+        sound.add(whole[at : at + size], PCM_24K)
+        at += size
+        if draw.random() < 0.5:
+            sound.shut()
+            sound.rewind(sound.playout.sent_s * draw.random())
+            tape.sound = tape.sound[: PCM_24K.size_bytes(sound.playout.sent_s + 1e-6)]
+            sound.open()
+    assert tape.sound == whole
+    assert sound.playout.sent_s == pytest.approx(1.0, abs=1e-5)

@@ -61,11 +61,11 @@ def knowledge() -> Knowledge:
 
 @asynccontextmanager
 async def running_server(
-    providers: Providers | None = None, *, limits: LimitsTable | None = None, **tables: Any
+    providers: Providers | None = None, *, limits: LimitsTable | None = None, port: int = 0, **tables: Any
 ) -> AsyncIterator[Server]:
     """Run a server; scripted providers unless others are given."""
     settings = replace(
-        Settings(), server=ServerTable(port=0, api_key=Secret(KEY)), limits=limits or LimitsTable(), **tables
+        Settings(), server=ServerTable(port=port, api_key=Secret(KEY)), limits=limits or LimitsTable(), **tables
     )
     providers = providers or Stagehands(line=Line()).providers()
     listener = bind(settings)

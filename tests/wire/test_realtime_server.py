@@ -42,6 +42,17 @@ async def test_spoken_turn_over_a_socket_is_recognised_answered_and_measured():
         assert sum(part["duration_us"] for part in turn["contributions"]) == turn["response_us"]
 
 
+async def test_health_counts_sessions_and_tasks_and_says_how_late_the_loop_is():
+    async with running_server() as server, httpx2.AsyncClient() as http:
+        before = (await http.get(f"{server.url}/health")).json()
+        async with server.connect() as client:
+            await until(client, "session.created")
+            during = (await http.get(f"{server.url}/health")).json()
+    assert (before["status"], before["sessions"], during["sessions"]) == ("ok", 0, 1)
+    assert during["tasks"] > before["tasks"]
+    assert 0 <= during["loop_lag_p95_ms"] <= during["loop_lag_max_ms"]
+
+
 async def test_page_is_served_with_a_token_that_admits_it_and_strict_headers():
     """And without the token nobody is admitted."""
     async with running_server() as server:

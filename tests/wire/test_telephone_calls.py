@@ -17,7 +17,6 @@ from tests.journeys.conversation import Stagehands
 from tests.wire.server import KEY, Server, running_server
 from warmline.server.settings import PhoneTable, Secret, TelnyxTable
 from warmline.server.settings.provider_tables import LinesTable
-from warmline.session.settings import SessionSettings
 from warmline.simulators.running import simulators_running
 from warmline.testing.scripted import ScriptedModel, Utterance
 
@@ -38,6 +37,9 @@ def speech(duration_s: float = 0.6) -> str:
 SAYS = {"step": "say", "audio": speech()}
 
 
+HEADERS = {"Authorization": f"Bearer {KEY}"}
+
+
 @dataclass
 class Telephone:
     """A server and the network that it is on."""
@@ -49,22 +51,37 @@ class Telephone:
     async def call(self, *steps: dict[str, Any], within_s: float = 20, **placed: Any) -> dict[str, Any]:
         """Place a call, and return the network's report when it is over."""
         asked = {"webhook_url": f"{self.server.url}/telnyx/webhook", "caller": list(steps), **placed}
-        report = (await self.client.post(f"{self.control}/calls", json=asked)).json()
+        report: dict[str, Any] = (await self.client.post(f"{self.control}/calls", json=asked)).json()
         with anyio.fail_after(within_s):
-            while report["ended_at_s"] is None:  # noqa: ASYNC110 - a program outside would poll as well
+            while report["ended_at_s"] is None:
                 await anyio.sleep(0.05)
                 report = (await self.client.get(f"{self.control}/calls/{report['id']}")).json()
         await self.server.has_no_session()
         return report
 
+    async def dial(self, **callee: Any) -> dict[str, Any]:
+        """Have the server call somebody, and return what it says of the call at once."""
+        await self.client.patch(f"{self.control}/script", json={"callees": [callee]})
+        url = f"{self.server.url}/v1/calls"
+        answer = await self.client.post(url, headers=HEADERS, json={"to": "+15550003333"})
+        record: dict[str, Any] = answer.json()
+        return record
+
+    async def ask(self, call_id: str, what: str, **body: Any) -> dict[str, Any]:
+        """Ask the server to do something about a call."""
+        url = f"{self.server.url}/v1/calls/{call_id}/{what}"
+        answer = await self.client.post(url, headers=HEADERS, json=body)
+        found: dict[str, Any] = answer.json()
+        return found
+
     async def record(self) -> dict[str, Any]:
         """Return what the server keeps of the last call."""
-        headers = {"Authorization": f"Bearer {KEY}"}
         with anyio.fail_after(5):
             while True:
-                found = (await self.client.get(f"{self.server.url}/v1/calls", headers=headers)).json()
+                found = (await self.client.get(f"{self.server.url}/v1/calls", headers=HEADERS)).json()
                 if found["over"] and not found["live"]:
-                    return found["over"][0]
+                    record: dict[str, Any] = found["over"][0]
+                    return record
                 await anyio.sleep(0.05)
 
 
@@ -75,7 +92,7 @@ async def telephone(*utterances: str, replies=(ANSWER,), phone: PhoneTable | Non
     async with simulators_running(only=["telnyx"]) as simulated:
         trusted = ssl.create_default_context(cafile=simulated.certificate)
         environment = simulated.environment
-        tables = {
+        tables: dict[str, Any] = {
             "telnyx": TelnyxTable(
                 Secret(environment["TELNYX_API_KEY"]),
                 Secret(environment["TELNYX_PUBLIC_KEY"]),

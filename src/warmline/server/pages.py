@@ -39,7 +39,7 @@ _HEADERS: Final = {
 def application(
     access: Access,
     facts: dict[str, Any],
-    session_count: Callable[[], int],
+    figures: Callable[[], dict[str, Any]],
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
     routes: Sequence[Route] = (),
 ) -> Starlette:
@@ -48,7 +48,7 @@ def application(
     Args:
         access: Who may ask, and the tokens of pages.
         facts: What the page is told, beside its token; see docs/reference/realtime.md.
-        session_count: How many sessions there are now.
+        figures: What `/health` tells beside that the server answers.
         lifespan: Runs while the server does.
         routes: What is served besides.
     """
@@ -60,7 +60,7 @@ def application(
         return HTMLResponse(template.replace(_PLACE, told.replace("<", "\\u003c")))
 
     async def health(request: Request) -> Response:
-        return JSONResponse({"status": "ok", "sessions": session_count()})
+        return JSONResponse({"status": "ok", **figures()})
 
     return Starlette(
         routes=[

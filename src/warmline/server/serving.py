@@ -6,6 +6,7 @@ import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -21,12 +22,15 @@ from warmline.server.realtime import REALTIME_PATH, Realtime
 from warmline.server.services.knowledge import Knowledge
 from warmline.server.sessions import Sessions
 from warmline.server.settings import Settings
+from warmline.server.settings.phone_tables import telephone_formats
 from warmline.server.sockets import by_path
 from warmline.server.telephone.api import api_routes
 from warmline.server.telephone.calls import Calls
 from warmline.server.telephone.opening import call_policy, call_session_settings, open_networks
 from warmline.server.telephone.records import Records
+from warmline.server.vitals import Vitals
 from warmline.server.websocket import media_protocol
+from warmline.session.ready_made import make_ahead
 from warmline.session.settings import Providers
 
 __all__ = ["bind", "serve"]
@@ -90,14 +94,16 @@ async def serve(
         SystemClock(),
         text_chars=settings.limits.text_chars,
     )
+    call_settings = call_session_settings(session_settings(settings), settings.phone)
     calls = Calls(
         sessions,
         providers,
-        call_session_settings(session_settings(settings), settings.phone),
+        call_settings,
         call_policy(settings.phone),
         Records(settings.phone.records),
         SystemClock(),
     )
+    vitals = Vitals(SystemClock())
     sockets = {REALTIME_PATH: realtime.accept}
     routes = api_routes(calls, access)
     facts = {
@@ -112,14 +118,23 @@ async def serve(
         "max_session_s": settings.limits.session_s,
     }
 
+    def health() -> dict[str, Any]:
+        return {"sessions": sessions.count, **vitals.figures()}
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with sessions.running(), calls.running():
+        async with sessions.running(), calls.running(), anyio.create_task_group() as tasks:
+            tasks.start_soon(vitals.run)
+            for audio_format in telephone_formats(settings.telnyx, settings.twilio):
+                tasks.start_soon(make_ahead, providers, call_settings, audio_format)
             # What exists now stays: the collector need not look at it again in the middle of a turn.
             gc.collect()
             gc.freeze()
             on_ready()
-            yield
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
 
     async with open_networks(settings) as networks:
         for each in networks:
@@ -127,7 +142,7 @@ async def serve(
             sockets[f"/{each.network.name}/media/"] = calls.accept
             routes += each.routes(calls)
         config = uvicorn.Config(
-            application(access, facts, lambda: sessions.count, lifespan, routes),
+            application(access, facts, health, lifespan, routes),
             http="auto",
             ws=media_protocol(by_path(sockets), settings.limits.message_bytes),
             log_config=None,

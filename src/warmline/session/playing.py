@@ -156,7 +156,7 @@ class Playing:
         What lies further back than is kept is not sent again.
         """
         assert self._format is not None or not self._sent
-        while self._sent and self.playout.sent_s > to_s:
+        while self._sent and self.playout.sent_s > to_s + 2 * _ROUNDING_S:
             began_s, audio = self._sent.pop()
             keep = self._format.size_bytes(max(to_s - began_s, 0.0) + _ROUNDING_S) if self._format else 0
             again, kept = audio[keep:], audio[:keep]
@@ -165,7 +165,9 @@ class Playing:
             if again and self._format:
                 self._pieces.appendleft(again)
                 self._pending_s += self._format.duration_s(len(again))
-            self.playout.rewind(max(to_s, began_s), self._clock.now_s())
+            # The place of a whole sample: else pieces sent later would seem to begin beside theirs.
+            place_s = began_s + (self._format.duration_s(len(kept)) if self._format else 0.0)
+            self.playout.rewind(place_s, self._clock.now_s())
         if self.playout.sent_s <= to_s:  # Also where there was nothing to drop.
             self.playout.rewind(to_s, self._clock.now_s())
 

@@ -22,13 +22,12 @@ from warmline.simulators.network import Network
 from warmline.simulators.openai.simulator import OpenAiSimulator
 from warmline.simulators.profiles import PROFILES, Profile
 from warmline.simulators.script import Script
-from warmline.simulators.simulator import Simulator
+from warmline.simulators.simulator import KEY, Simulator
 from warmline.simulators.speech import Speech
+from warmline.simulators.telnyx.simulator import TelnyxSimulator
+from warmline.simulators.twilio.simulator import TwilioSimulator
 
 __all__ = ["KEY", "SUFFIX", "Running", "provider_names", "simulators_running"]
-
-KEY: Final = "simulated-key"
-"""Any key is accepted unless a script names one; this is the one that is shown."""
 
 SUFFIX: Final = "warmline.test"
 """What the simulators' names end in; `test` is kept free for this by RFC 2606."""
@@ -42,6 +41,8 @@ _KINDS: Final[tuple[type[Simulator], ...]] = (
     AnthropicSimulator,
     ElevenLabsSimulator,
     DeepgramSimulator,
+    TelnyxSimulator,
+    TwilioSimulator,
 )
 
 
@@ -86,7 +87,10 @@ class Running:
     @property
     def environment(self) -> dict[str, str]:
         """The variables in which a warmline server and the SDKs look for keys."""
-        return {f"{name.upper()}_API_KEY": key for name, key in self.keys.items()}
+        found: dict[str, str] = {}
+        for name, simulator in self.simulators.items():
+            found |= simulator.environment(self.keys[name])
+        return found
 
     @property
     def settings(self) -> dict[str, object]:
@@ -157,6 +161,7 @@ async def simulators_running(
         }
         found = {}
         for name, simulator in simulators.items():
+            await held.enter_async_context(simulator.running())
             runner = web.AppRunner(
                 simulator.application(),
                 handler_cancellation=True,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Final
 
 import anyio
@@ -18,13 +19,18 @@ from warmline.simulators.outgoing import Gone, reset
 from warmline.simulators.script import Script
 from warmline.simulators.speech import Speech
 
-__all__ = ["Handler", "LoggedRequest", "Simulator", "fault_of", "json_response"]
+__all__ = ["CONTROL", "KEY", "Handler", "LoggedRequest", "Simulator", "fault_of", "json_response"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _FAULT: Final = web.RequestKey("fault", Fault)
 
-_CONTROL: Final = "/_simulator"
+KEY: Final = "simulated-key"
+"""Any key is accepted unless a script names one; this is the one that is shown."""
+
+CONTROL: Final = "/_simulator"
+"""Where a simulator is changed and asked about itself, without a key."""
+
 _LOGGED: Final = 1_000
 _CLOCK: Final = SystemClock()
 
@@ -82,6 +88,19 @@ class Simulator(ABC):
         self.active = 0
         """Requests and sockets that are being served."""
 
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None, None]:
+        """Do what goes on between requests, until the context is left: nothing, for most."""
+        yield
+
+    def environment(self, key: str) -> dict[str, str]:
+        """Return the variables in which programs look for what they need to know, with a key to be used."""
+        return {f"{self.name.upper()}_API_KEY": key}
+
+    def control_routes(self) -> Sequence[web.RouteDef]:
+        """Return what this provider alone is controlled with, with full paths below `CONTROL`."""
+        return []
+
     @abstractmethod
     def routes(self) -> Sequence[web.RouteDef]:
         """Return what is served, with full paths."""
@@ -98,13 +117,15 @@ class Simulator(ABC):
         """Return what serves this provider."""
         application = web.Application(middlewares=[self._serve], client_max_size=64 * 1024 * 1024)
         application.add_routes(self.routes())
+        application.add_routes(self.control_routes())
         application.add_routes([
-            web.get(f"{_CONTROL}/script", self._show_script),
-            web.patch(f"{_CONTROL}/script", self._change_script),
-            web.get(f"{_CONTROL}/faults", self._show_faults),
-            web.post(f"{_CONTROL}/faults", self._add_fault),
-            web.delete(f"{_CONTROL}/faults", self._clear_faults),
-            web.get(f"{_CONTROL}/requests", self._show_requests),
+            web.get(f"{CONTROL}/script", self._show_script),
+            web.patch(f"{CONTROL}/script", self._change_script),
+            web.get(f"{CONTROL}/faults", self._show_faults),
+            web.post(f"{CONTROL}/faults", self._add_fault),
+            web.delete(f"{CONTROL}/faults", self._clear_faults),
+            web.get(f"{CONTROL}/requests", self._show_requests),
+            web.get(f"{CONTROL}/active", self._show_active),
         ])
         return application
 
@@ -114,7 +135,7 @@ class Simulator(ABC):
 
     @web.middleware
     async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith(_CONTROL):
+        if request.path.startswith(CONTROL):
             return await handler(request)
         header = request.headers.get(HEADER)
         is_upgrade = True if "upgrade" in request.headers else None
@@ -194,3 +215,6 @@ class Simulator(ABC):
 
     async def _show_requests(self, _: web.Request) -> web.Response:
         return json_response(list(self.requests))
+
+    async def _show_active(self, _: web.Request) -> web.Response:
+        return json_response({"active": self.active})

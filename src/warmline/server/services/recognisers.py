@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-from warmline.core.formats import AudioFormat
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.errors import ConfigError
 from warmline.interfaces.stt import SpeechToText
 from warmline.pool.lines import Lines
@@ -26,6 +26,7 @@ from warmline.server.plugins import open_plugin
 from warmline.server.services.knowledge import Knowledge
 from warmline.server.services.opened import Opened, Service, host_of, key_of, socket_url
 from warmline.server.settings import DeepgramTable, Settings
+from warmline.server.settings.phone_tables import telephone_formats
 
 __all__ = ["chosen_recogniser", "open_recogniser", "recogniser_service"]
 
@@ -125,7 +126,13 @@ async def _deepgram(settings: Settings, lines: Lines) -> Service[DeepgramRecogni
 
     # With a threshold of 1 Flux ends no turn before its timeout.
     ends_turns = is_flux and settings.turns.endpointing == "recogniser" and table.eot_threshold < 1
-    recogniser = DeepgramRecogniser(sockets, lines.clock, is_flux=is_flux, ends_turns=ends_turns)
+    recogniser = DeepgramRecogniser(
+        sockets,
+        lines.clock,
+        is_flux=is_flux,
+        ends_turns=ends_turns,
+        ready_formats=(PCM_16K, *telephone_formats(settings.telnyx, settings.twilio)),
+    )
     return Service(
         recogniser,
         "deepgram",

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-from warmline.core.formats import AudioFormat
+from warmline.core.formats import PCM_24K, AudioFormat
 from warmline.interfaces.tts import TextToSpeech
 from warmline.pool.lines import Lines
 from warmline.pool.shelf import ShelfPolicy
@@ -20,6 +20,7 @@ from warmline.providers.offline.voice import OfflineVoice
 from warmline.server.plugins import open_plugin
 from warmline.server.services.opened import Opened, Service, host_of, key_of, retry_of, socket_url
 from warmline.server.settings import ElevenLabsTable, Settings
+from warmline.server.settings.phone_tables import telephone_formats
 
 __all__ = ["chosen_voice", "open_voice", "voice_service"]
 
@@ -101,7 +102,12 @@ async def _elevenlabs(settings: Settings, lines: Lines) -> Service[ElevenLabs]:
 
     rest = ElevenLabsRest(endpoint, speech)
     voice = ElevenLabs(
-        rest, sockets, speech, lines.clock, use_persistent_tts=settings.agent.use_persistent_tts
+        rest,
+        sockets,
+        speech,
+        lines.clock,
+        use_persistent_tts=settings.agent.use_persistent_tts,
+        ready_formats=(PCM_24K, *telephone_formats(settings.telnyx, settings.twilio)),
     )
     name = f"{speech.model} at {host_of(table.base_urls)}"
     return Service(voice, "elevenlabs", name, "finding the voice", rest.check_key, voice.check_socket)

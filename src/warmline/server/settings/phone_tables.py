@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Final, Literal
 
 from warmline.channels.telephone.hours import OPENING_PATTERN
+from warmline.core.formats import PCMA_8K, PCMU_8K, AudioFormat, Encoding
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.secret import Secret
 
-__all__ = ["PhoneTable", "TelnyxTable", "TwilioTable"]
+__all__ = ["TELEPHONE_FORMATS", "PhoneTable", "TelnyxTable", "TwilioTable", "telephone_formats"]
+
+TELEPHONE_FORMATS: Final = {
+    "PCMU": PCMU_8K,
+    "PCMA": PCMA_8K,
+    "L16": AudioFormat(Encoding.PCM16, 16_000),
+}
+"""By `telnyx.codec`."""
 
 _NUMBER: Final = r"\+[1-9][0-9]{6,14}"
 _NUMBERS_PHRASE: Final = 'telephone numbers in international form, such as "+442071838750"'
@@ -156,3 +164,11 @@ class TwilioTable:
         pattern=rf"(?:{_NUMBER})?",
         phrase='a telephone number in international form, such as "+442071838750"',
     )
+
+
+def telephone_formats(telnyx: TelnyxTable, twilio: TwilioTable) -> tuple[AudioFormat, ...]:
+    """Return what calls will sound in, of the networks whose keys are set."""
+    formats = [TELEPHONE_FORMATS[telnyx.codec]] if telnyx.api_key is not None else []
+    if twilio.auth_token is not None and PCMU_8K not in formats:
+        formats.append(PCMU_8K)
+    return tuple(formats)

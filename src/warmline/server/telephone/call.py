@@ -272,7 +272,7 @@ class Call:
         """
         self._need(CallState.TALKING, CallState.CONNECTED, CallState.WITHOUT_STREAM)
         await self._told(self.network.transfer(self.details.network_id, number))
-        self.happened(CallEvent.TRANSFERRED, by="agent", reason=f"transferred to {number}")
+        self.happened(CallEvent.TRANSFERRED, by="agent", reason="transferred")
 
     async def send_dtmf(self, digits: str) -> None:
         """Press keys.

@@ -21,11 +21,11 @@ from warmline.channels.telephone.twilio import commands as twilio_commands
 from warmline.channels.telephone.twilio.client import TwilioClient, authorization
 from warmline.channels.telephone.twilio.media import TwilioMediaWire
 from warmline.channels.telephone.twilio.signature import TwilioSignatures
-from warmline.core.formats import PCMU_8K, AudioFormat, Encoding
 from warmline.errors import ConfigError
 from warmline.pool.lines import Lines
 from warmline.server.services.opened import lines_of
 from warmline.server.settings import PhoneTable, Settings, TelnyxTable, TwilioTable
+from warmline.server.settings.phone_tables import TELEPHONE_FORMATS
 from warmline.server.telephone.call import MachinePolicy
 from warmline.server.telephone.calls import CallPolicy, Calls
 from warmline.server.telephone.network import Network
@@ -36,11 +36,6 @@ from warmline.session.settings import SessionSettings
 
 __all__ = ["OpenNetwork", "call_policy", "call_session_settings", "open_networks"]
 
-_FORMATS: Final = {
-    "PCMU": PCMU_8K,
-    "PCMA": AudioFormat(Encoding.PCMA, 8_000),
-    "L16": AudioFormat(Encoding.PCM16, 16_000),
-}
 _IDLE_S: Final = 50.0
 
 _TELNYX_DETECTION: Final[Mapping[str, telnyx_commands.Detection | None]] = {
@@ -143,9 +138,10 @@ async def _telnyx(table: TelnyxTable, phone: PhoneTable, lines: Lines) -> OpenNe
     )
     network = TelnyxNetwork(
         TelnyxClient(endpoint),
-        audio_format=_FORMATS[table.codec],
+        audio_format=TELEPHONE_FORMATS[table.codec],
         number=table.number,
         connection_id=table.connection_id,
+        public_url=phone.public_url,
         voice=table.voice,
         language=table.language,
         target_legs=table.target_legs or None,
@@ -154,7 +150,7 @@ async def _telnyx(table: TelnyxTable, phone: PhoneTable, lines: Lines) -> OpenNe
     )
     return OpenNetwork(
         network,
-        lambda: TelnyxMediaWire(_FORMATS[table.codec], l16_order=table.l16_order),
+        lambda: TelnyxMediaWire(TELEPHONE_FORMATS[table.codec], l16_order=table.l16_order),
         lambda calls: telnyx_routes(TelnyxWebhooks(calls, signatures), phone.public_url),
     )
 

@@ -34,6 +34,9 @@ class CallFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong with providers, noticed or not."""
 
     underruns: int = 0
+    line_wait_max_ms: float = 0.0
+    """The longest that a turn waited for its connections, all of them together; nothing on warm ones."""
+
     greeting_ms: int | None = None
     """From the answer to the greeting's first sound."""
 
@@ -125,6 +128,7 @@ class FigureKeeper:
             failed=_count(reports, TurnStatus.FAILED),
             setbacks=sum(len(report.setbacks) for report in reports),
             underruns=sum(report.underruns for report in reports),
+            line_wait_max_ms=round(max(map(_line_wait_s, reports), default=0.0) * 1000, 3),
             greeting_ms=None
             if greeting is None or greeting.response_us is None
             else greeting.response_us // 1000,
@@ -177,3 +181,7 @@ def _append(path: Path, line: bytes) -> None:
 
 def _count(reports: Sequence[TurnReport], status: TurnStatus) -> int:
     return sum(report.status is status for report in reports)
+
+
+def _line_wait_s(report: TurnReport) -> float:
+    return sum(use.waited_s for use in report.lines)

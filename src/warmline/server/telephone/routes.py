@@ -13,12 +13,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from warmline.core.clock import unix_time_s
-from warmline.server.telephone.telnyx import TelnyxWebhooks
+from warmline.server.telephone.telnyx import TELNYX_WEBHOOK, TelnyxWebhooks
 from warmline.server.telephone.twilio import TWILIO_STATUS, TwilioWebhooks
 
-__all__ = ["TELNYX_WEBHOOK", "TWILIO_VOICE", "telnyx_routes", "twilio_routes"]
+__all__ = ["TWILIO_VOICE", "telnyx_routes", "twilio_routes"]
 
-TELNYX_WEBHOOK: Final = "/telnyx/webhook"
 TWILIO_VOICE: Final = "/twilio/voice"
 _BODY_BYTES: Final = 262_144
 

@@ -23,9 +23,12 @@ from warmline.errors import ConfigError, RemoteProtocolError
 from warmline.server.telephone.calls import Calls
 from warmline.server.telephone.network import CallDetails, CallIsOver, StreamPlace
 
-__all__ = ["TelnyxNetwork", "TelnyxWebhooks"]
+__all__ = ["TELNYX_WEBHOOK", "TelnyxNetwork", "TelnyxWebhooks"]
 
 _log = logging.getLogger(__name__)
+
+TELNYX_WEBHOOK: Final = "/telnyx/webhook"
+"""Where everything is told."""
 
 _SEEN: Final = 20_000
 """Events whose ids are remembered; Telnyx sends one again within minutes."""
@@ -46,6 +49,7 @@ class TelnyxNetwork:
         audio_format: AudioFormat,
         number: str,
         connection_id: str,
+        public_url: str,
         voice: str,
         language: str,
         target_legs: Legs | None,
@@ -59,6 +63,7 @@ class TelnyxNetwork:
             audio_format: What media streams are asked for, both ways.
             number: Ours that calls are made from.
             connection_id: The Call Control application that they are made by.
+            public_url: Where Telnyx tells of them.
             voice: Who says why a call is not taken.
             language: What callers speak, where Telnyx itself listens; ISO 639-1.
             target_legs: Who hears a stream; None leaves it to Telnyx.
@@ -69,6 +74,7 @@ class TelnyxNetwork:
         self._audio_format = audio_format
         self._number = number
         self._connection_id = connection_id
+        self._webhook_url = public_url.rstrip("/") + TELNYX_WEBHOOK
         self._voice = voice
         self._language = language
         self._target_legs = target_legs
@@ -115,6 +121,7 @@ class TelnyxNetwork:
                 stream=self._stream(place),
                 timeout_s=self._ring_s,
                 detection=self._detection,
+                webhook_url=self._webhook_url,
             )
         )
         return replace(call, network_id=answer.call_control_id, caller=self._number)

@@ -1,0 +1,1 @@
+"""Telnyx's Call Control and media streams, simulated."""
