@@ -1,5 +1,6 @@
 """Recordings: formats, rates, depths and damaged files."""
 
+import io
 import shutil
 import subprocess
 from importlib.util import find_spec
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from warmline.audio.recordings import read_recording, write_wav
+from warmline.audio.recordings import read_recording, wav_file, write_wav
+from warmline.core.formats import PCM_16K, PCMA_8K, PCMU_8K
 from warmline.errors import InputError
 
 pytestmark = pytest.mark.wire
@@ -143,3 +145,22 @@ def test_recording_when_it_needs_pyav_is_read_or_the_way_to_it_is_told(tmp_path,
             read_recording(path)
     else:
         assert_is_the_tone(read_recording(path), tolerance_s=0.08)
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "subtype"), [(PCMU_8K, "ULAW"), (PCMA_8K, "ALAW"), (PCM_16K, "PCM_16")]
+)
+def test_wav_when_made_in_memory_holds_the_samples_as_they_are(audio_format, subtype):
+    """A telephone network is sent what its calls have anyway."""
+    audio = bytes(range(256)) * 40
+    file = wav_file(audio, audio_format)
+    with soundfile.SoundFile(io.BytesIO(file)) as recording:
+        assert (recording.subtype, recording.samplerate, recording.channels) == (
+            subtype,
+            audio_format.rate_hz,
+            1,
+        )
+        assert recording.frames == len(audio) // audio_format.encoding.sample_bytes
+    # mu-law writes zero in two ways, of which one is written here.
+    expected = audio.replace(b"\x7f", b"\xff") if audio_format == PCMU_8K else audio
+    assert file.endswith(expected)

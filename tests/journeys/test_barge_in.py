@@ -150,6 +150,19 @@ async def test_client_cancels_the_reply_and_the_floor_is_open():
     assert [t.status for t in talk.line.turns()] == [TurnStatus.CANCELLED]
 
 
+async def test_a_far_end_without_audio_says_that_the_user_took_the_floor():
+    """What is said follows as text."""
+    async with conversation(Stagehands(), "when do you open", replies=[LONG, "At nine."]) as talk:
+        assert not talk.session.barge_in()
+        await talk.caller.speaks(1.0)
+        await talk.caller.is_silent(1.5)
+        assert talk.session.barge_in()
+        assert talk.session.floor is Floor.OPEN
+        talk.session.receive_text("And today?")
+        await talk.caller.is_silent(5.0)
+    assert [t.status for t in talk.line.turns()] == [TurnStatus.INTERRUPTED, TurnStatus.COMPLETED]
+
+
 async def test_a_late_report_of_a_reply_that_was_stopped_changes_nothing():
     """It crossed the stop on its way."""
     async with conversation(Stagehands(), "when do you open", "hold on", replies=[LONG]) as talk:

@@ -49,6 +49,8 @@ async def test_a_piece_that_comes_after_the_end_is_not_sent():
 class Tape:
     """A channel that keeps what it is sent, and can be wound back to a sample."""
 
+    least_lead_s = 0.0
+
     def __init__(self):
         self.sound = b""
 
@@ -61,7 +63,9 @@ async def test_however_often_it_is_paused_every_sample_is_sent_once_in_its_place
     """Pauses come between two samples; what is sent again begins at a sample."""
     draw = random.Random(seed)
     tape = Tape()
-    sound = Playing("resp_1", cast("Channel", tape), LoopClock(), lead_s=60, held_s=60, on_first_sent=lambda: None)
+    sound = Playing(
+        "resp_1", cast("Channel", tape), LoopClock(), lead_s=60, held_s=60, on_first_sent=lambda: None
+    )
     whole = b"".join(number.to_bytes(2, "little") for number in range(24_000))
     sound.open()
     at = 0
@@ -76,3 +80,18 @@ async def test_however_often_it_is_paused_every_sample_is_sent_once_in_its_place
             sound.open()
     assert tape.sound == whole
     assert sound.playout.sent_s == pytest.approx(1.0, abs=1e-5)
+
+
+async def test_a_channel_that_needs_more_ahead_than_the_session_would_send_gets_it():
+    """As a telephone does while its replies are played as files; it may begin and end in a reply."""
+    line = Line(reports_playout=False)
+    sound = playing(line, lead_s=1.0)
+    sound.open()
+    sound.add(SECOND * 6, PCM_24K)
+    assert sound.playout.sent_s == 1.25
+    line.least_lead_s = 4.0
+    sound.add(SECOND, PCM_24K)
+    assert 4.0 <= sound.playout.sent_s <= 4.25
+    line.least_lead_s = 0.5
+    sound.add(SECOND, PCM_24K)
+    assert sound.playout.sent_s <= 4.25

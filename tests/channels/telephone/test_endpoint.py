@@ -253,3 +253,75 @@ async def test_a_problem_at_the_far_end_is_in_the_log_and_no_end(caplog):
     call.says("error", payload={"code": 100004, "title": "invalid_media"})
     assert [record.message for record in caplog.records] == ["media.refused"]
     assert call.channel.is_streaming
+
+
+class Sink:
+    """Notes what it is asked for."""
+
+    least_lead_s = 4.0
+
+    def __init__(self):
+        self.calls = []
+
+    def play(self, audio):
+        self.calls.append(("play", len(audio) // MS))
+
+    def mark(self, name, *, is_last):
+        self.calls.append(("mark", name, is_last))
+
+    def clear(self):
+        self.calls.append(("clear",))
+
+    def close(self, code, reason):
+        self.calls.append(("close", reason))
+
+
+async def test_what_plays_in_place_of_a_stream_is_given_all_that_waits_and_what_comes():
+    call = Call()
+    says(call, "r1", 40)
+    assert call.channel.least_lead_s == 0
+    sink = Sink()
+    call.channel.play_through(sink)
+    assert call.channel.least_lead_s == 4
+    assert call.conversation.names() == ["answered"]
+    assert sink.calls == [("play", 20), ("mark", "1", False), ("play", 20), ("mark", "2", True)]
+    call.channel.mark_reached("1")
+    assert call.conversation.told("playout_started") == [("r1",)]
+    call.channel.stop_playout("r1")
+    assert sink.calls[-1] == ("clear",)
+    call.channel.close(EndReason.GOODBYE)
+    assert sink.calls[-1] == ("close", "goodbye")
+    late = Sink()
+    call.channel.play_through(late)
+    assert late.calls == [("close", "goodbye")]
+
+
+async def test_a_stream_that_starts_takes_over_and_one_that_only_connects_does_not():
+    call = Call()
+    sink = Sink()
+    call.channel.play_through(sink)
+    call.connects()
+    says(call, "r1", 40)
+    assert [kind for kind, *_ in sink.calls] == ["play", "mark", "play", "mark"]
+    assert call.socket.kinds() == []
+    call.starts()
+    assert sink.calls[-1][0] == "close"
+    assert call.socket.kinds() == ["media", "mark", "media", "mark"]
+    assert call.channel.least_lead_s == 0
+
+
+async def test_words_that_the_network_recognised_are_a_turn_when_they_are_final():
+    """Others take the floor from an agent that is heard, and from no other."""
+    call = Call(holds_back=True)
+    call.channel.play_through(Sink())
+    call.channel.heard_words("hello", is_final=True)
+    assert call.conversation.calls == []  # it is not known yet who answered
+    call.channel.let_in()
+    call.channel.heard_words("when", is_final=False)
+    call.channel.heard_words(" when do you open ", is_final=True)
+    call.channel.heard_words(" ", is_final=True)
+    assert call.conversation.names() == ["answered", "receive_text"]
+    assert call.conversation.told("receive_text") == [("when do you open",)]
+    says(call, "r1", 40)
+    call.channel.heard_words("and", is_final=False)
+    assert call.conversation.names()[-1] == "barge_in"

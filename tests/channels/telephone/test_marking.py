@@ -172,6 +172,19 @@ def test_the_next_reply_sounds_from_the_last_mark_of_the_one_before():
     assert made.stop("r2", 1.015).cuts == [Cut("r2", "item_r2", 15)]
 
 
+def test_a_silence_that_the_far_end_tells_of_was_not_heard():
+    """Files may have a gap between them, which marks alone would not show."""
+    made = playout()
+    made.add("r1", b"a" * 1_000 * MS, 0.0)
+    made.sounds(is_on=True, now_s=10.0)
+    made.sounds(is_on=False, now_s=10.3)
+    assert made.is_playing
+    made.sounds(is_on=True, now_s=12.0)
+    assert made.stop("r1", 12.1).cuts == [Cut("r1", "item_r1", 400)]
+    made.sounds(is_on=True, now_s=13.0)
+    assert not made.is_playing
+
+
 def test_a_reply_goes_on_where_it_was_stopped():
     """Its milliseconds go on counting, and its end is known."""
     made = playout()

@@ -40,6 +40,7 @@ BASE = "https://voice.example.com"
 class PlayedFile:
     """A file that the network was given."""
 
+    network_id: str
     state: str
     given_s: float
     begins_s: float
@@ -95,7 +96,7 @@ class ScriptedNetwork:
         now_s = LoopClock().now_s()
         samples, rate_hz = soundfile.read(io.BytesIO(wav), dtype="int16")
         begins_s = max([now_s, *(file.ends_s for file in self.files)])
-        file = PlayedFile(state, now_s, begins_s, begins_s + len(samples) / rate_hz, samples)
+        file = PlayedFile(network_id, state, now_s, begins_s, begins_s + len(samples) / rate_hz, samples)
         assert sum(each.ends_s > now_s for each in self.files) < 2, "one is played, and one waits"
         self.files.append(file)
         file.timers = [
@@ -217,8 +218,7 @@ class House:
     records: Records
 
     def rings(self, details=INCOMING):
-        """Return a call that comes in; what is told of its files is told to it."""
-        self.network.on_file = self._tell_of_file
+        """Return a call that comes in."""
         return self.calls.incoming("scripted", details, BASE)
 
     def connects(self, place=-1):
@@ -227,8 +227,9 @@ class House:
         assert not isinstance(found, Refusal)
         return FarEnd(found[0])
 
-    def _tell_of_file(self, file, status):
-        call = self.calls.on_network("scripted", INCOMING.network_id)
+    def tell_of_file(self, file, status):
+        """Tell a file's call, if it goes on, that it begins or has ended."""
+        call = self.calls.on_network("scripted", file.network_id)
         if call is None:
             return
         if status:
@@ -255,5 +256,7 @@ async def house(*, most=4, settings=None, records=None, model=None, voice=None, 
     calls = Calls(sessions, providers, told, CallPolicy(**policy), kept, LoopClock())
     calls.add_network(network, TelnyxMediaWire)
     async with sessions.running(), calls.running():
-        yield House(calls, network, sessions, kept)
+        there = House(calls, network, sessions, kept)
+        network.on_file = there.tell_of_file
+        yield there
     assert sessions.count == 0

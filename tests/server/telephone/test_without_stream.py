@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from tests.server.telephone.house import INCOMING, house
+from tests.server.telephone.house import BASE, INCOMING, house
 from warmline.channels.telephone.lifecycle import CallEvent, CallState
 from warmline.interfaces.llm import Role
+from warmline.server.telephone.call import MachinePolicy
 from warmline.session.settings import SessionSettings
 from warmline.testing.scripted import ScriptedModel, ScriptedVoice
 from warmline.testing.virtual_time import LoopClock
@@ -272,3 +273,28 @@ async def test_who_is_handed_over_is_listened_to_no_more():
             ("stop playing",),
             ("transcribe", "False"),
         ]
+
+
+@pytest.mark.parametrize(("result", "is_human"), [("human", True), ("machine", False)])
+async def test_who_answered_a_call_of_ours_is_found_out_without_a_stream_too(result, is_human):
+    """A person is greeted, and a machine is left a message after its tone."""
+    settings = SessionSettings(greeting=GREETING, playout_lead_s=0.4)
+    async with house(settings=settings, public_url=BASE, machines=MachinePolicy("Call us.")) as there:
+        record = await there.calls.dial("+4915550002")
+        call = there.calls.find(record.id)
+        call.happened(CallEvent.ANSWERED)
+        for _ in range(3):
+            call.happened(CallEvent.STREAM_FAILED)
+            await anyio.sleep(1.1)
+        assert call.state is CallState.WITHOUT_STREAM
+        call.heard("hello?", is_final=True)
+        assert there.network.heard_s() == 0
+        call.answered_by(result, is_human=is_human)
+        if not is_human:
+            await anyio.sleep(3.0)
+            assert there.network.heard_s() == 0
+            call.machine_is_ready()
+        await anyio.sleep(3.0)
+        assert there.network.heard_s() == pytest.approx(1.5 if is_human else 0.6)
+        assert said(call) == [("agent", GREETING if is_human else "Call us.")]
+        assert (call.state is CallState.WITHOUT_STREAM) == is_human
