@@ -61,7 +61,9 @@ async def test_however_often_it_is_paused_every_sample_is_sent_once_in_its_place
     """Pauses come between two samples; what is sent again begins at a sample."""
     draw = random.Random(seed)
     tape = Tape()
-    sound = Playing("resp_1", cast("Channel", tape), LoopClock(), lead_s=60, held_s=60, on_first_sent=lambda: None)
+    sound = Playing(
+        "resp_1", cast("Channel", tape), LoopClock(), lead_s=60, held_s=60, on_first_sent=lambda: None
+    )
     whole = b"".join(number.to_bytes(2, "little") for number in range(24_000))
     sound.open()
     at = 0

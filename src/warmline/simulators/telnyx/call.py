@@ -39,6 +39,9 @@ _SIP_CAUSES: Final = {
     "time_limit": "200",
 }
 
+_WAITING: Final = {"greeting_end": "ended", "detect_beep": "beep_detected"}
+"""Detections that tell when a machine has said what it says, and what they tell."""
+
 
 class TelnyxNetwork(Network, Protocol):
     """What a leg needs beyond what every call does."""
@@ -185,7 +188,7 @@ class TelnyxCall(Call):
                 self.answer()
                 self.start(self._limit, dial.time_limit_secs)
                 if dial.answering_machine_detection != "disabled":
-                    self.start(self._detect, callee)
+                    self.start(self._detect, callee, dial.answering_machine_detection)
                 order = ("socket", "streaming", "answered") if is_early else callee.start_order
                 await self._begin(order, options or StreamOptions())
                 if self.session is not None and (isinstance(dial, Transfer) or dial.bridge_on_answer):
@@ -211,9 +214,12 @@ class TelnyxCall(Call):
         await anyio.sleep(limit_s)
         self.end("time_limit", "")
 
-    async def _detect(self, callee: Callee) -> None:
+    async def _detect(self, callee: Callee, how: str) -> None:
         await anyio.sleep(callee.detect_s)
         self.tell("call.machine.detection.ended", {"result": callee.detected})
+        if callee.detected == "machine" and how in _WAITING:
+            await anyio.sleep(callee.greeting_s)
+            self.tell("call.machine.greeting.ended", {"result": _WAITING[how]})
 
     async def wind_up(self) -> None:
         """Say `stop`, and that it is over."""
