@@ -113,8 +113,6 @@ class TelnyxCall(Call):
         self._seen: dict[str, float] = {}
         self._on_digit: Callable[[str], None] | None = None
 
-    # ------------------------------------------------------------------ what the server is told
-
     def tell(self, event: str, more: dict[str, Any] | None = None) -> anyio.Event:
         """Send a webhook; return what is set when the server was told for the first time."""
         return self.webhooks_to.send(event, {**self._common(), **(more or {})})
@@ -136,8 +134,6 @@ class TelnyxCall(Call):
         told = self.tell(event, more)
         with anyio.move_on_after(_TOLD_S):
             await told.wait()
-
-    # ------------------------------------------------------------------ how it lives
 
     async def live(self) -> None:
         """Ring until somebody answers, or nobody does."""
@@ -253,8 +249,6 @@ class TelnyxCall(Call):
             return "unknown"
         return "caller" if (self.ended_by == "person") == self.is_incoming else "callee"
 
-    # ------------------------------------------------------------------ media
-
     def answer_with(self, options: StreamOptions) -> None:
         """Take the call, and stream it if the options say where."""
         self._answered_with = options
@@ -307,8 +301,6 @@ class TelnyxCall(Call):
             self._stream = None
             self.tell("streaming.stopped", {"stream_url": stream.log.url})
 
-    # ------------------------------------------------------------------ keys
-
     def on_press(self, digit: str) -> None:
         """Tell of a key; the stream does as well."""
         self.tell("call.dtmf.received", {"digit": digit})
@@ -322,8 +314,6 @@ class TelnyxCall(Call):
     def on_announced(self, mark: str) -> None:
         """Take the end of an announcement."""
         self.announcements.passed()
-
-    # ------------------------------------------------------------------ commands
 
     def check(self, *, may_ring: bool = False) -> None:
         """See whether a command can be done now.
