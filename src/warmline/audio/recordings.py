@@ -1,25 +1,33 @@
-"""Recordings in files: any common format in, 16 kHz mono pcm16 out."""
+"""Recordings in files: any common format in, 16 kHz mono pcm16 out; WAV out."""
 
 from __future__ import annotations
 
+import io
 import itertools
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import soundfile
 
+from warmline.audio.conversion import pcm16_decoder
 from warmline.audio.resample import StreamResampler
-from warmline.core.formats import PCM_16K
+from warmline.core.formats import PCM_16K, AudioFormat, Encoding
 from warmline.errors import InputError
 
-__all__ = ["read_recording", "write_wav"]
+__all__ = ["read_recording", "wav_file", "write_wav"]
 
 _BLOCK_FRAMES: Final = 65_536
 _RATES_HZ: Final = range(1_000, 384_001)
 """Rates that a recording of speech can have; anything else is a damaged header."""
+
+_SUBTYPES: Final[Mapping[Encoding, str]] = {
+    Encoding.PCM16: "PCM_16",
+    Encoding.PCMU: "ULAW",
+    Encoding.PCMA: "ALAW",
+}
 
 
 def read_recording(path: Path, *, limit_s: float = 3600.0) -> bytes:
@@ -58,6 +66,19 @@ def write_wav(path: Path, pcm: bytes, *, rate_hz: int = PCM_16K.rate_hz) -> None
             recording.writeframes(pcm)
     except OSError as problem:
         raise InputError(f"writing recording {path}: {problem.strerror}") from problem
+
+
+def wav_file(audio: bytes, audio_format: AudioFormat) -> bytes:
+    """Return whole samples as a WAV file in the same encoding.
+
+    They are bit for bit the same, but for mu-law's second zero, which becomes the first.
+    """
+    decode = pcm16_decoder(audio_format.encoding)
+    samples = np.frombuffer(audio if decode is None else decode(audio), np.int16)
+    file = io.BytesIO()
+    subtype = _SUBTYPES[audio_format.encoding]
+    soundfile.write(file, samples, audio_format.rate_hz, format="WAV", subtype=subtype)
+    return file.getvalue()
 
 
 def _mixed(path: Path, rate_hz: int, blocks: Iterator[Any], limit_s: float) -> bytes:

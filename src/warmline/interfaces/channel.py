@@ -272,6 +272,14 @@ class Channel(Protocol):
         """Whether the far end says what it has played; else playout is reckoned by the clock."""
         ...
 
+    @property
+    def least_lead_s(self) -> float:
+        """How much has to be sent ahead of its playing, at least, so that there are no gaps; it may change.
+
+        0 leaves it to the session.
+        """
+        ...
+
     def send(self, event: SessionEvent) -> None:
         """Tell the far end."""
         ...
@@ -368,6 +376,13 @@ class Conversation(Protocol):
 
     def cancel_reply(self) -> bool:
         """Stop the reply; False if there is none."""
+        ...
+
+    def barge_in(self) -> bool:
+        """The person has begun to speak, as the far end says: stop the reply; False if there is none.
+
+        For a channel without audio of theirs; what they say follows as text.
+        """
         ...
 
     def playout_started(self, reply_id: str) -> None:

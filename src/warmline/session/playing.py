@@ -56,7 +56,8 @@ class Playing:
             reply_id: Whose sound it is.
             channel: Where it goes.
             clock: The session's.
-            lead_s: How much is sent ahead of its playing, by a quarter of that at most exceeded.
+            lead_s: How much is sent ahead of its playing, or what the channel needs at least, if that is
+                more; by a quarter of it at most exceeded.
             held_s: How much is made ahead of its sending before `until_wanted` waits.
             on_first_sent: Called when the first piece has been handed to the channel.
         """
@@ -69,7 +70,7 @@ class Playing:
         self._reply_id = reply_id
         self._channel = channel
         self._clock = clock
-        self._lead_s = lead_s
+        self._wanted_lead_s = lead_s
         self._held_s = held_s
         self._on_first_sent = on_first_sent
         self._format: AudioFormat | None = None
@@ -104,6 +105,10 @@ class Playing:
     def is_sent(self) -> bool:
         """Whether all of it is made, and was sent."""
         return self._is_complete and not self._pieces
+
+    @property
+    def _lead_s(self) -> float:
+        return max(self._wanted_lead_s, self._channel.least_lead_s)
 
     def add(self, audio: bytes, audio_format: AudioFormat) -> None:
         """Take more sound; it is sent in this call if it is due. What comes after `close` is dropped."""

@@ -185,13 +185,12 @@ class Session:
 
     def cancel_reply(self) -> bool:
         """Stop the reply; False if there is none."""
-        was_paused = self._replies.is_paused
-        if not self._replies.interrupt(TurnStatus.CANCELLED):
-            return False
-        if not was_paused:  # Else the floor is the user's.
-            self._stage.move(FloorEvent.REPLY_FINISHED)
-            self._floor_opened()
-        return True
+        return self._stop_reply(TurnStatus.CANCELLED)
+
+    def barge_in(self) -> bool:
+        """The person has begun to speak, as the far end says: stop the reply; False if there is none."""
+        self._unprompted.heard_from()
+        return self._stop_reply(TurnStatus.INTERRUPTED)
 
     def playout_started(self, reply_id: str) -> None:
         """The first sample of the reply is heard now."""
@@ -222,6 +221,15 @@ class Session:
     def shut_down(self) -> None:
         """The server is stopping."""
         self._stage.end(EndReason.SHUTDOWN)
+
+    def _stop_reply(self, status: TurnStatus) -> bool:
+        was_paused = self._replies.is_paused
+        if not self._replies.interrupt(status):
+            return False
+        if not was_paused:  # Else the floor is the user's.
+            self._stage.move(FloorEvent.REPLY_FINISHED)
+            self._floor_opened()
+        return True
 
     def _floor_opened(self) -> None:
         self._listening.resume()

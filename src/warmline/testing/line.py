@@ -39,6 +39,7 @@ class Line:
 
     input_format: AudioFormat = PCM_16K
     output_format: AudioFormat | None = PCM_24K
+    least_lead_s: float = 0.0
     is_ringing: bool = False
     events: list[tuple[float, SessionEvent]] = field(default_factory=list)
     stops: list[tuple[float, str]] = field(default_factory=list)

@@ -55,7 +55,7 @@ def test_a_short_tail_is_padded_with_silence_at_the_end():
     """Of the codec: a zero byte is a click in mu-law."""
     made = playout()
     made.add("r1", b"a" * 23 * MS, 0.0)
-    assert made.complete("r1") == [SendAudio(b"a" * 24 + b"\xff" * 136), SendMark("2")]
+    assert made.complete("r1") == [SendAudio(b"a" * 24 + b"\xff" * 136), SendMark("2", is_last=True)]
     assert made.complete("r1") == []
 
 

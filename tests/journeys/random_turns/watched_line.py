@@ -58,6 +58,7 @@ class WatchedLine:
     telephone: Telephone | None = None
     input_format: AudioFormat = PCM_16K
     is_ringing = False
+    least_lead_s = 0.0
 
     def __init__(
         self,

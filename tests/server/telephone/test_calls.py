@@ -1,187 +1,21 @@
 """Calls on the jumping clock: a network in memory, whole sessions, every order of events."""
 
-import asyncio
-import base64
 import json
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import anyio
 import pytest
 
+from tests.server.telephone.house import BASE, INCOMING, house
 from warmline.channels.telephone.admission import AdmissionPolicy
 from warmline.channels.telephone.lifecycle import CallEvent, CallState
-from warmline.channels.telephone.telnyx.media import TelnyxMediaWire
 from warmline.errors import ConfigError, ProviderRejected, ToolError
-from warmline.failover.legs import FailoverState
-from warmline.failover.settings import FailoverSettings
 from warmline.server.access import Refusal
-from warmline.server.sessions import Sessions
 from warmline.server.telephone.call import MachinePolicy
-from warmline.server.telephone.calls import CallPolicy, Calls, NoRoom, NoSuchCall
-from warmline.server.telephone.network import CallDetails
-from warmline.server.telephone.records import Records
-from warmline.session.settings import Providers, SessionSettings
-from warmline.testing.scripted import (
-    ScriptedDetector,
-    ScriptedModel,
-    ScriptedRecogniser,
-    ScriptedRetriever,
-    ScriptedVoice,
-)
-from warmline.testing.virtual_time import LoopClock
+from warmline.server.telephone.calls import NoRoom, NoSuchCall
+from warmline.session.settings import SessionSettings
 
 pytestmark = [pytest.mark.loop, pytest.mark.anyio]
-
-INCOMING = CallDetails("v3:one", "+4915550001", "+4930100")
-BASE = "https://voice.example.com"
-
-
-@dataclass
-class ScriptedNetwork:
-    """Takes commands, and tells nothing by itself."""
-
-    name: str = "scripted"
-    commands: list[tuple[str, ...]] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-    fails: set[str] = field(default_factory=set)
-    answer_s: float = 0.02
-
-    async def answer(self, call, place, *, records):
-        self.places.append(place.url)
-        await self._command("answer", call.network_id)
-
-    async def refuse(self, call, admission):
-        await self._command("refuse", admission.refusal.value, admission.text)
-
-    async def dial(self, call, place):
-        self.places.append(place.url)
-        await self._command("dial", call.number)
-        return replace(call, network_id="v3:out", caller="+4930100")
-
-    async def hang_up(self, network_id):
-        await self._command("hang up", network_id)
-
-    async def stream_again(self, network_id, place):
-        self.places.append(place.url)
-        await self._command("stream again", network_id)
-
-    async def say(self, network_id, text):
-        await self._command("say", text)
-
-    async def play(self, network_id, wav):
-        await self._command("play", str(len(wav)))
-
-    async def stop_playing(self, network_id):
-        await self._command("stop playing")
-
-    async def transfer(self, network_id, number):
-        await self._command("transfer", number)
-
-    async def send_dtmf(self, network_id, digits):
-        await self._command("keys", digits)
-
-    async def record(self, network_id, *, is_on):
-        await self._command("record", str(is_on))
-
-    async def _command(self, what, *told):
-        await anyio.sleep(self.answer_s)
-        self.commands.append((what, *told))
-        if what in self.fails:
-            raise ProviderRejected(f"{what} is refused", provider="scripted", phase="command")
-
-    @property
-    def done(self):
-        return [command[0] for command in self.commands]
-
-
-class FarEnd:
-    """The network's side of one media stream: it keeps what it is sent, and plays it in real time."""
-
-    def __init__(self, user):
-        self.user = user
-        self.sent = []
-        self.closed = None
-        self._plays_until_s = 0.0
-        self._timers = []
-        user.opened(self)
-
-    def send(self, message):
-        said = json.loads(message)
-        self.sent.append(said)
-        now_s = LoopClock().now_s()
-        if said["event"] == "media":
-            played_s = len(base64.b64decode(said["media"]["payload"])) / 8_000
-            self._plays_until_s = max(self._plays_until_s, now_s) + played_s
-        elif said["event"] == "mark":
-            loop = asyncio.get_running_loop()
-            told = {"event": "mark", "stream_id": "s", "mark": said["mark"]}
-            self._timers.append(loop.call_later(max(self._plays_until_s - now_s, 0), self._tell, told))
-
-    def close(self, code, reason):
-        self.closed = reason
-
-    def starts(self, call_id="v3:one"):
-        audio_format = {"encoding": "PCMU", "sample_rate": 8000, "channels": 1}
-        start = {"call_control_id": call_id, "media_format": audio_format}
-        self._tell({"event": "start", "stream_id": "s", "sequence_number": "1", "start": start})
-
-    def stops(self):
-        self._tell({"event": "stop", "stream_id": "s", "stop": {}})
-
-    def lost(self):
-        for timer in self._timers:
-            timer.cancel()
-        self.user.closed()
-
-    @property
-    def heard_s(self):
-        audio = b"".join(base64.b64decode(m["media"]["payload"]) for m in self.sent if m["event"] == "media")
-        return len(audio) / 8_000
-
-    def _tell(self, message):
-        self.user.received(json.dumps(message).encode())
-
-
-@dataclass
-class House:
-    """A server without its sockets."""
-
-    calls: Calls
-    network: ScriptedNetwork
-    sessions: Sessions
-    records: Records
-
-    def rings(self, details=INCOMING):
-        return self.calls.incoming("scripted", details, BASE)
-
-    def connects(self, place=-1):
-        path = self.network.places[place].removeprefix("wss://voice.example.com")
-        found = self.calls.accept(path, {})
-        assert not isinstance(found, Refusal)
-        return FarEnd(found[0])
-
-
-@asynccontextmanager
-async def house(*, most=4, settings=None, records=None, **policy):
-    network = ScriptedNetwork()
-    sessions = Sessions(most, 1.0)
-    kept = Records(records)
-    quiet = FailoverState(FailoverSettings(apology=""))
-    providers = Providers(
-        ScriptedDetector(),
-        ScriptedRecogniser(),
-        ScriptedRetriever(),
-        ScriptedModel(),
-        ScriptedVoice(),
-        failover=quiet,
-    )
-    told = settings or SessionSettings(greeting="Hello, this is the library.", playout_lead_s=0.4)
-    calls = Calls(sessions, providers, told, CallPolicy(**policy), kept, LoopClock())
-    calls.add_network(network, TelnyxMediaWire)
-    async with sessions.running(), calls.running():
-        yield House(calls, network, sessions, kept)
-    assert sessions.count == 0
 
 
 async def test_a_call_is_answered_talked_through_and_hung_up_on_by_the_caller():
@@ -335,14 +169,16 @@ async def test_a_stream_that_breaks_is_asked_for_again_and_the_conversation_goes
         there.calls.hung_up("scripted", "v3:one", by="caller", reason="")
 
 
-async def test_a_stream_that_never_comes_is_given_up():
+async def test_a_stream_that_never_comes_is_given_up_where_the_network_can_do_no_more():
     async with house() as there:
+        there.network.fails.add("transcribe")
         call = there.rings()
         await anyio.sleep(0.1)
         call.happened(CallEvent.ANSWERED)
         await anyio.sleep(60.0)
-        assert there.network.done == ["answer", "stream again", "stream again", "hang up"]
-        assert there.calls.record(call.id).reason == "no media stream"
+        assert there.network.done == ["answer", "stream again", "stream again", "transcribe", "hang up"]
+        record = there.calls.record(call.id)
+        assert (record.reason, record.without_stream) == ("no media stream", False)
 
 
 async def test_a_command_that_is_refused_ends_the_call():

@@ -127,6 +127,11 @@ class BrowserChannel:
         """Whether the client says what it has played."""
         return self._reports_playout
 
+    @property
+    def least_lead_s(self) -> float:
+        """As the session has it."""
+        return 0.0
+
     def open(self, conversation: Conversation) -> None:
         """Begin: the client is told of its session."""
         self._conversation = conversation

@@ -77,6 +77,11 @@ class LocalChannel:
         """The loudspeaker is here, and can be asked."""
         return True
 
+    @property
+    def least_lead_s(self) -> float:
+        """As the session has it."""
+        return 0.0
+
     def attach(self, conversation: Conversation) -> None:
         """Say whose channel it is."""
         self._conversation = conversation

@@ -21,6 +21,7 @@ from warmline.channels.telephone.media import (
     MediaWire,
 )
 from warmline.channels.telephone.reordering import Reordering
+from warmline.channels.telephone.sinks import MediaSink, StreamSink
 from warmline.core.clock import Clock
 from warmline.core.formats import AudioFormat
 from warmline.interfaces.channel import (
@@ -46,10 +47,12 @@ class TelephoneChannel:
     """One call. Implements `warmline.interfaces.channel.Channel`.
 
     It exists from before the phone is answered. What is played while there is no media stream waits for
-    one; nothing is lost when a stream breaks off and is replaced.
+    one; nothing is lost when a stream breaks off and is replaced. Where none is to be had, another sink can
+    play it, and what the person says comes as words.
 
-    What changes here: the stream (`_socket`, `_reordering`) in `connect`, `take`, `stream_lost` and at the
-    end; what was sent of replies, in `_playout`; the keys that were pressed; all on the event loop.
+    What changes here: the stream (`_stream`, `_reordering`) in `connect`, `take`, `stream_lost` and at the
+    end; what plays in its place (`_stand_in`), in `play_through`, `_start` and at the end; what was sent of
+    replies, in `_playout`; the keys that were pressed; all on the event loop.
     """
 
     def __init__(
@@ -79,7 +82,8 @@ class TelephoneChannel:
         self._telephone = telephone
         self._on_event = on_event or _nothing
         self._conversation: Conversation | None = None
-        self._socket: MediaSocket | None = None
+        self._stream: StreamSink | None = None
+        self._stand_in: MediaSink | None = None
         self._reordering: Reordering | None = None
         """Of the stream that has started; None if there is none."""
 
@@ -111,8 +115,13 @@ class TelephoneChannel:
         return True
 
     @property
+    def least_lead_s(self) -> float:
+        """What plays in place of a media stream may need more than the session's own choice."""
+        return self._sink.least_lead_s if self._sink is not None else 0.0
+
+    @property
     def is_ringing(self) -> bool:
-        """True until the first media stream has started, and whoever answered was let in."""
+        """True until a media stream has started, or something plays in its place, and nobody is held back."""
         return self._is_ringing
 
     @property
@@ -129,13 +138,24 @@ class TelephoneChannel:
     def let_in(self) -> None:
         """Let whoever answered hear and be heard, if the channel `holds_back`."""
         self._holds_back = False
-        if self.is_streaming:
+        if self._sink is not None:
             self._answer()
 
     def connect(self, socket: MediaSocket) -> None:
         """Take a socket on which a media stream is about to start; the one before is forgotten."""
         self.stream_lost()
-        self._socket = socket
+        self._stream = StreamSink(self._wire, socket)
+
+    def play_through(self, sink: MediaSink) -> None:
+        """Play through `sink` until a media stream starts, which closes it; there is none now.
+
+        Nobody's audio comes in then: what the person says is told by `heard_words` and `pressed`.
+        """
+        if self.end_reason is not None:
+            sink.close(_NORMAL, self.end_reason.value)
+            return
+        self._stand_in = sink
+        self._begin()
 
     def receive(self, message: bytes) -> MediaEvent | None:
         """Take one text message from the socket; return what it says, or None if that is nothing.
@@ -157,12 +177,11 @@ class TelephoneChannel:
                     for audio in self._reordering.push(event):
                         self._conversation.receive_audio(audio)
             case MarkReached(name=name):
-                for played in self._playout.reached(name, self._clock.now_s()):
-                    self._report(played)
+                self.mark_reached(name)
             case MediaStarted():
                 self._start(event)
             case KeyPressed(digit=digit):
-                self._press(digit)
+                self.pressed(digit)
             case MediaProblem(code=code, title=title):
                 _log.warning("media.refused", extra={"code": code, "title": title})
             case MediaStopped():
@@ -175,7 +194,38 @@ class TelephoneChannel:
         What was not played yet is played there.
         """
         self._flush()
-        self._socket = None
+        self._stream = None
+
+    # What is told of a call beside its stream, or in place of one.
+
+    def heard_words(self, text: str, *, is_final: bool) -> None:
+        """Take words that the network recognised: final ones are a turn, others may silence the agent."""
+        if self._conversation is None or self._is_ringing or not text.strip():
+            return
+        if is_final:
+            self._conversation.receive_text(text.strip())
+        elif self._playout.is_playing:
+            self._conversation.barge_in()
+
+    def pressed(self, digit: str) -> None:
+        """Take a key that the person pressed."""
+        self._cancel_keys()
+        now_s = self._clock.now_s()
+        keys = self._keys.press(digit, now_s)
+        if keys:
+            self._tell_keys(keys)
+        elif (due_at_s := self._keys.due_at_s) is not None:
+            loop = asyncio.get_running_loop()
+            self._keys_timer = loop.call_later(due_at_s - now_s, self._take_keys)
+
+    def mark_reached(self, name: str) -> None:
+        """Note that everything in front of a mark was played."""
+        for played in self._playout.reached(name, self._clock.now_s()):
+            self._report(played)
+
+    def sound_changed(self, *, is_sounding: bool) -> None:
+        """Note that playing goes on from here, or that nothing sounds just now."""
+        self._playout.sounds(is_on=is_sounding, now_s=self._clock.now_s())
 
     # The session's side.
 
@@ -199,8 +249,8 @@ class TelephoneChannel:
     def stop_playout(self, reply_id: str) -> None:
         """Have everything dropped that is not played, and report how much of the reply was."""
         stop = self._playout.stop(reply_id, self._clock.now_s())
-        if stop.is_needed and self._socket is not None and self.is_streaming:
-            self._socket.send(self._wire.encode_clear())
+        if stop.is_needed and self._sink is not None:
+            self._sink.clear()
         for cut in stop.cuts:
             # The session is still inside the stop; it takes the figure when that is done.
             asyncio.get_running_loop().call_soon(self._report_cut, cut)
@@ -211,15 +261,29 @@ class TelephoneChannel:
             return
         self.end_reason = reason
         self._cancel_keys()
-        socket, self._socket, self._reordering = self._socket, None, None
-        if socket is not None:
-            socket.close(_NORMAL, reason.value)
+        sinks, self._stream, self._stand_in = (self._stream, self._stand_in), None, None
+        self._reordering = None
+        for sink in sinks:
+            if sink is not None:
+                sink.close(_NORMAL, reason.value)
 
     def _start(self, started: MediaStarted) -> None:
         if self.end_reason is not None:
             return
         self._input_format = started.audio_format
         self._reordering = Reordering(started.audio_format)
+        stand_in, self._stand_in = self._stand_in, None
+        if stand_in is not None:
+            stand_in.close(_NORMAL, "a media stream has started")
+        self._begin()
+
+    @property
+    def _sink(self) -> MediaSink | None:
+        """What plays now; None if nothing does."""
+        return self._stream if self.is_streaming else self._stand_in
+
+    def _begin(self) -> None:
+        """Go on through the sink that there is now."""
         self._send(self._playout.unplayed())
         if not self._holds_back:
             self._answer()
@@ -238,14 +302,14 @@ class TelephoneChannel:
                 self._conversation.receive_audio(audio)
 
     def _send(self, sends: list[Outgoing]) -> None:
-        if self._socket is None or not self.is_streaming:
+        sink = self._sink
+        if sink is None:
             return
         for send in sends:
-            self._socket.send(
-                self._wire.encode_audio(send.audio)
-                if isinstance(send, SendAudio)
-                else self._wire.encode_mark(send.name)
-            )
+            if isinstance(send, SendAudio):
+                sink.play(send.audio)
+            else:
+                sink.mark(send.name, is_last=send.is_last)
 
     def _report(self, played: Played) -> None:
         conversation = self._conversation
@@ -262,16 +326,6 @@ class TelephoneChannel:
         # One that goes on already has its place from the session.
         if self._conversation is not None and self._playout.is_cut(cut.reply_id):
             self._conversation.playout_truncated(cut.item_id, cut.played_ms)
-
-    def _press(self, digit: str) -> None:
-        self._cancel_keys()
-        now_s = self._clock.now_s()
-        keys = self._keys.press(digit, now_s)
-        if keys:
-            self._tell_keys(keys)
-        elif (due_at_s := self._keys.due_at_s) is not None:
-            loop = asyncio.get_running_loop()
-            self._keys_timer = loop.call_later(due_at_s - now_s, self._take_keys)
 
     def _take_keys(self) -> None:
         self._keys_timer = None

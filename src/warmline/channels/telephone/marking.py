@@ -43,6 +43,8 @@ class SendMark:
     """A mark behind what was sent before."""
 
     name: str
+    is_last: bool = False
+    """It stands at the end of a reply."""
 
 
 Outgoing = SendAudio | SendMark
@@ -125,7 +127,7 @@ class _Piece:
 
     def outgoing(self) -> list[Outgoing]:
         sends: list[Outgoing] = [SendAudio(self.audio)] if self.audio else []
-        return [*sends, SendMark(self.mark)] if self.mark else sends
+        return [*sends, SendMark(self.mark, self.is_last)] if self.mark else sends
 
 
 class MarkedPlayout:
@@ -148,6 +150,11 @@ class MarkedPlayout:
         self._marks = 0
         self._known_at_s: float | None = None
         """When it was known how far the reply that sounds is; None while that is not known."""
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether something was sent that is not known to have been played."""
+        return bool(self._pieces)
 
     def begin(self, reply_id: str, item_id: str) -> None:
         """Expect a reply's sound."""
@@ -219,10 +226,8 @@ class MarkedPlayout:
         was sent. Replies that stand in front of this one are over as well; one behind it is to be stopped
         by itself.
         """
-        was_playing = bool(self._pieces)
-        if was_playing and self._known_at_s is not None:
-            reply = self._pieces[0].reply
-            reply.heard_ms = min(reply.heard_ms + (now_s - self._known_at_s) * 1000, reply.sent_ms)
+        was_playing = self.is_playing
+        self._reckon(now_s)
         self._pieces.clear()
         self._known_at_s = None
         cuts = []
@@ -235,6 +240,11 @@ class MarkedPlayout:
                 break
         return Stop(was_playing, cuts)
 
+    def sounds(self, *, is_on: bool, now_s: float) -> None:
+        """Take a far end's word that playing goes on from here, or that nothing sounds just now."""
+        self._reckon(now_s)
+        self._known_at_s = now_s if is_on and self._pieces else None
+
     def unplayed(self) -> list[Outgoing]:
         """Return everything that is not known to have been played, for a stream that has heard none of it."""
         self._known_at_s = None
@@ -244,6 +254,12 @@ class MarkedPlayout:
         """Whether a reply was stopped, or has ended, and was not resumed."""
         reply = self._find(reply_id)
         return reply is None or reply.is_over
+
+    def _reckon(self, now_s: float) -> None:
+        """Take for heard what there was time for since it was known how far the reply that sounds is."""
+        if self._pieces and self._known_at_s is not None:
+            reply = self._pieces[0].reply
+            reply.heard_ms = min(reply.heard_ms + (now_s - self._known_at_s) * 1000, reply.sent_ms)
 
     def _notice_dryness(self, reply: _Reply, now_s: float) -> None:
         """Reckon on from here if all that was sent of a reply must have been played by now."""

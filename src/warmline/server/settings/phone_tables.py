@@ -123,6 +123,12 @@ class TelnyxTable:
         at_least=1,
         at_most=200,
     )
+    language: str = setting(
+        "en",
+        "What callers speak, for calls that no media stream comes for, in which Telnyx itself listens.",
+        pattern=r"[a-z]{2}",
+        phrase='a language as ISO 639-1, such as "en"',
+    )
     target_legs: Literal["", "self", "opposite", "both"] = setting(
         "", "`stream_bidirectional_target_legs`; empty leaves it to Telnyx."
     )

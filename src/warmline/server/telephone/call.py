@@ -21,6 +21,7 @@ from warmline.errors import InvalidTransition, ProviderError, ToolError
 from warmline.interfaces.channel import EndReason, TurnSettings
 from warmline.server.telephone.network import CallDetails, CallIsOver, Network, StreamPlace
 from warmline.server.telephone.records import CallRecord, FigureKeeper
+from warmline.server.telephone.without_stream import WithoutStream
 from warmline.session.session import Session
 
 __all__ = ["Call", "CallHouse", "MachinePolicy"]
@@ -118,6 +119,16 @@ class Call:
         )
         """The way to the caller's ear; there is no media stream yet."""
 
+        self.without_stream = WithoutStream(
+            network,
+            self.channel,
+            clock,
+            state=lambda: self.state,
+            on_failure=lambda reason: self.hang_up("server", reason),
+            on_over=lambda: self.happened(CallEvent.HUNG_UP),
+        )
+        """What is done where none is to be had."""
+
         self.state = CallState.DIALLING if details.is_outgoing else CallState.RINGING
         self.session: Session | None = None
         self.ended_by = ""
@@ -168,6 +179,7 @@ class Call:
             refusal=self.admission.refusal.value if self.admission.refusal else "",
             machine=self.machine,
             streams=self.streams,
+            without_stream=self.without_stream.was_begun,
             recordings=tuple(self._recordings),
             metadata=self.details.metadata,
             figures=self.figures.figures,
@@ -205,6 +217,11 @@ class Call:
             else:
                 self._acts.append(act)
         self._stir()
+
+    def heard(self, text: str, *, is_final: bool) -> None:
+        """Learn what the network wrote down of the caller's words; it counts where there is no stream."""
+        if self._held is None:
+            self.without_stream.heard(text, is_final=is_final)
 
     def recorded(self, url: str) -> None:
         """Note where the network keeps a recording."""
@@ -263,7 +280,7 @@ class Call:
         Raises:
             ToolError: as `transfer`'s.
         """
-        self._need(CallState.TALKING, CallState.CONNECTED)
+        self._need(CallState.TALKING, CallState.CONNECTED, CallState.WITHOUT_STREAM)
         await self._told(self.network.send_dtmf(self.details.network_id, digits))
 
     def hold(self, *, is_on: bool) -> None:
@@ -272,7 +289,7 @@ class Call:
         Raises:
             ToolError: as `transfer`'s.
         """
-        self._need(CallState.TALKING)
+        self._need(CallState.TALKING, CallState.WITHOUT_STREAM)
         assert self.session is not None
         if is_on == (self._held is not None):
             return
@@ -304,6 +321,7 @@ class Call:
                 tasks.start_soon(self._watch_stream)
                 tasks.start_soon(self._watch_end)
                 tasks.start_soon(self._watch_machine)
+                tasks.start_soon(self.without_stream.run)
                 while self._acts or self.state is not CallState.ENDED:
                     if self._acts:
                         await self._do(self._acts.popleft())
@@ -371,7 +389,9 @@ class Call:
         await self.network.stream_again(self.details.network_id, self._house.place(self))
 
     async def _fall_back(self) -> None:
-        self.hang_up("server", "no media stream")
+        if self.state is CallState.WITHOUT_STREAM:
+            await self.without_stream.begin(self.details.network_id)
+            self._note_answer()
 
     async def _hang_up(self) -> None:
         self._was_told_to_end = True
@@ -394,7 +414,7 @@ class Call:
         """Go on where the network does not say who answered, or when a machine is ready."""
         if self._machines is None:
             return
-        await self._until(lambda: self.state is CallState.TALKING)
+        await self._until(lambda: self.state in (CallState.TALKING, CallState.WITHOUT_STREAM))
         if not await self._until(lambda: bool(self.machine), _MACHINE_S):
             self.answered_by("not_sure", is_human=False)
         with anyio.move_on_after(_GREETING_S):

@@ -87,10 +87,14 @@ class Network(Protocol):
         """Begin or end the network's recording."""
         ...
 
-    async def play(self, network_id: str, wav: bytes) -> None:
-        """Play a recording in place of the media stream's sound; told when it ended."""
+    async def play(self, network_id: str, wav: bytes, state: str) -> None:
+        """Play a WAV file behind those that are played; told with `state` when it began and ended."""
         ...
 
     async def stop_playing(self, network_id: str) -> None:
-        """Stop that."""
+        """Stop that, and drop what is behind it."""
+        ...
+
+    async def transcribe(self, network_id: str, *, is_on: bool) -> None:
+        """Begin or end to write down what the person says; told as they speak."""
         ...

@@ -143,6 +143,7 @@ async def _telnyx(table: TelnyxTable, phone: PhoneTable, lines: Lines) -> OpenNe
         connection_id=table.connection_id,
         public_url=phone.public_url,
         voice=table.voice,
+        language=table.language,
         target_legs=table.target_legs or None,
         ring_s=phone.ring_s,
         detection=_TELNYX_DETECTION[phone.machine],

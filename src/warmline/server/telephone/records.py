@@ -89,6 +89,9 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     streams: int = 0
     """Media streams; more than one if one broke."""
 
+    without_stream: bool = False
+    """No stream was to be had at some time: the network listened, and played files."""
+
     recordings: tuple[str, ...] = ()
     """Where the network keeps them."""
 

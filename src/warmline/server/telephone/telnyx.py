@@ -11,10 +11,11 @@ from typing import Final
 
 from warmline.channels.telephone.admission import Admission
 from warmline.channels.telephone.lifecycle import CallEvent
-from warmline.channels.telephone.telnyx import commands
+from warmline.channels.telephone.telnyx import commands, sound_commands
 from warmline.channels.telephone.telnyx import webhooks as told
 from warmline.channels.telephone.telnyx.client import TelnyxClient
-from warmline.channels.telephone.telnyx.commands import Detection, Legs, Stream, TelnyxCommand
+from warmline.channels.telephone.telnyx.command import TelnyxCommand
+from warmline.channels.telephone.telnyx.commands import Detection, Legs, Stream
 from warmline.channels.telephone.telnyx.signature import TelnyxSignatures
 from warmline.core.formats import AudioFormat
 from warmline.core.ids import new_id
@@ -50,6 +51,7 @@ class TelnyxNetwork:
         connection_id: str,
         public_url: str,
         voice: str,
+        language: str,
         target_legs: Legs | None,
         ring_s: int,
         detection: Detection | None,
@@ -63,6 +65,7 @@ class TelnyxNetwork:
             connection_id: The Call Control application that they are made by.
             public_url: Where Telnyx tells of them.
             voice: Who says why a call is not taken.
+            language: What callers speak, where Telnyx itself listens; ISO 639-1.
             target_legs: Who hears a stream; None leaves it to Telnyx.
             ring_s: How long a call of ours rings.
             detection: How it is found out that a machine answers; None for not at all.
@@ -73,6 +76,7 @@ class TelnyxNetwork:
         self._connection_id = connection_id
         self._webhook_url = public_url.rstrip("/") + TELNYX_WEBHOOK
         self._voice = voice
+        self._language = language
         self._target_legs = target_legs
         self._ring_s = ring_s
         self._detection = detection
@@ -96,7 +100,7 @@ class TelnyxNetwork:
     async def say(self, network_id: str, text: str) -> None:
         """Have Telnyx say something; told when it has."""
         await self._send(
-            commands.speak(
+            sound_commands.speak(
                 network_id, text, command_id=new_id("cmd"), voice=self._voice, client_state=_REFUSAL
             )
         )
@@ -140,16 +144,27 @@ class TelnyxNetwork:
 
     async def record(self, network_id: str, *, is_on: bool) -> None:
         """Begin or end a recording."""
-        command = commands.record_start if is_on else commands.record_stop
+        command = sound_commands.record_start if is_on else sound_commands.record_stop
         await self._send(command(network_id, command_id=new_id("cmd")))
 
-    async def play(self, network_id: str, wav: bytes) -> None:
-        """Play a recording."""
-        await self._send(commands.playback_start(network_id, command_id=new_id("cmd"), audio=wav))
+    async def play(self, network_id: str, wav: bytes, state: str) -> None:
+        """Play a file."""
+        await self._send(
+            sound_commands.playback_start(network_id, command_id=new_id("cmd"), audio=wav, client_state=state)
+        )
 
     async def stop_playing(self, network_id: str) -> None:
-        """Stop all recordings."""
-        await self._send(commands.playback_stop(network_id, command_id=new_id("cmd")))
+        """Stop all files."""
+        await self._send(sound_commands.playback_stop(network_id, command_id=new_id("cmd")))
+
+    async def transcribe(self, network_id: str, *, is_on: bool) -> None:
+        """Begin or end a transcription."""
+        command = (
+            sound_commands.transcription_start(network_id, command_id=new_id("cmd"), language=self._language)
+            if is_on
+            else sound_commands.transcription_stop(network_id, command_id=new_id("cmd"))
+        )
+        await self._send(command)
 
     def _stream(self, place: StreamPlace) -> Stream:
         return Stream(place.url, self._audio_format, target_legs=self._target_legs)
@@ -234,6 +249,14 @@ class TelnyxWebhooks:
                 call.answered_by(result, is_human=event.is_human)
             case told.MachineGreetingEnded():
                 call.machine_is_ready()
+            case told.PlaybackStarted(client_state=state):
+                call.without_stream.file_started(state)
+            case told.PlaybackEnded(client_state=state, status=status):
+                call.without_stream.file_ended(state, status)
+            case told.WordsTranscribed(text=text, is_final=is_final, is_inbound=True):
+                call.heard(text, is_final=is_final)
+            case told.DtmfReceived(digit=digit):
+                call.without_stream.pressed(digit)
             case told.RecordingSaved(urls=urls):
                 for url in urls.values():
                     call.recorded(url)

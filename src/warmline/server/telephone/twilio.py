@@ -142,7 +142,7 @@ class TwilioNetwork:
         """Begin or end a recording."""
         await self._send(commands.record_call(self._account_id, network_id, is_on=is_on))
 
-    async def play(self, network_id: str, wav: bytes) -> None:
+    async def play(self, network_id: str, wav: bytes, state: str) -> None:
         """Refuse: Twilio plays recordings from addresses alone."""
         raise ProviderRejected(
             "Twilio plays recordings from addresses alone", provider="twilio", phase="first_result"
@@ -150,6 +150,12 @@ class TwilioNetwork:
 
     async def stop_playing(self, network_id: str) -> None:
         """Nothing is played."""
+
+    async def transcribe(self, network_id: str, *, is_on: bool) -> None:
+        """Refuse: a call of Twilio's is its stream, so nothing would be left to listen to."""
+        raise ProviderRejected(
+            "a call over Twilio is held over its stream", provider="twilio", phase="first_result"
+        )
 
     def _decide(self, network_id: str, answer: bytes) -> None:
         decided, answers = self._decisions.setdefault(network_id, (anyio.Event(), []))

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from telnyx import Telnyx
 from telnyx.types import CallDialParams, calls
 
-from warmline.channels.telephone.telnyx import commands
+from warmline.channels.telephone.telnyx import commands, sound_commands
 from warmline.channels.telephone.telnyx.commands import Stream
 from warmline.core.formats import PCM_16K, PCMA_8K
 
@@ -44,25 +44,27 @@ COMMANDS = [
         {"cause": "USER_BUSY"},
     ),
     (
-        commands.playback_start(CALL, command_id="a", audio_url="https://x/a.wav", is_repeated=True),
+        sound_commands.playback_start(CALL, command_id="a", audio_url="https://x/a.wav", is_repeated=True),
         "start_playback",
         calls.ActionStartPlaybackParams,
         {"audio_url": "https://x/a.wav", "loop": "infinity"},
     ),
     (
-        commands.playback_start(CALL, command_id="a", audio=b"RIFFxx"),
+        sound_commands.playback_start(CALL, command_id="a", audio=b"RIFFxx"),
         "start_playback",
         calls.ActionStartPlaybackParams,
         {"playback_content": "UklGRnh4", "audio_type": "wav"},
     ),
     (
-        commands.playback_stop(CALL, command_id="a"),
+        sound_commands.playback_stop(CALL, command_id="a"),
         "stop_playback",
         calls.ActionStopPlaybackParams,
         {"stop": "all"},
     ),
     (
-        commands.speak(CALL, "We are closed.", command_id="a", voice="Telnyx.KokoroTTS.af", language="en-GB"),
+        sound_commands.speak(
+            CALL, "We are closed.", command_id="a", voice="Telnyx.KokoroTTS.af", language="en-GB"
+        ),
         "speak",
         calls.ActionSpeakParams,
         {
@@ -109,12 +111,32 @@ COMMANDS = [
         {"digits": "1w2#", "duration_millis": 300},
     ),
     (
-        commands.record_start(CALL, command_id="a", has_beep=True),
+        sound_commands.record_start(CALL, command_id="a", has_beep=True),
         "start_recording",
         calls.ActionStartRecordingParams,
         {"channels": "dual", "format": "mp3", "play_beep": True},
     ),
-    (commands.record_stop(CALL, command_id="a"), "stop_recording", calls.ActionStopRecordingParams, {}),
+    (
+        sound_commands.transcription_start(CALL, command_id="a", language="de"),
+        "start_transcription",
+        calls.ActionStartTranscriptionParams,
+        {
+            "transcription_engine": "Google",
+            "transcription_engine_config": {
+                "transcription_engine": "Google",
+                "language": "de",
+                "interim_results": True,
+            },
+            "transcription_tracks": "inbound",
+        },
+    ),
+    (
+        sound_commands.transcription_stop(CALL, command_id="a"),
+        "stop_transcription",
+        calls.ActionStopTranscriptionParams,
+        {},
+    ),
+    (sound_commands.record_stop(CALL, command_id="a"), "stop_recording", calls.ActionStopRecordingParams, {}),
 ]
 
 
@@ -215,8 +237,8 @@ def test_answering_does_not_drop_a_secret_without_a_word(stream):
 def test_what_can_be_known_to_be_refused_is_not_sent():
     """It would be found out in the middle of a call."""
     with pytest.raises(ValueError, match="give one"):
-        commands.playback_start(CALL, command_id="a")
+        sound_commands.playback_start(CALL, command_id="a")
     with pytest.raises(ValueError, match="3000"):
-        commands.speak(CALL, "a" * 3001, command_id="a", voice="v")
+        sound_commands.speak(CALL, "a" * 3001, command_id="a", voice="v")
     with pytest.raises(ValueError, match="client_state"):
         commands.dial("+1", from_number="+2", connection_id="c", command_id="a", stream=FULL)

@@ -3,6 +3,7 @@
 import base64
 import json
 from contextlib import suppress
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -20,6 +21,7 @@ from warmline.channels.telephone.telnyx.webhooks import (
     RecordingSaved,
     StreamingFailed,
     UnknownEvent,
+    WordsTranscribed,
     decode_webhook,
 )
 from warmline.errors import RemoteProtocolError
@@ -152,6 +154,41 @@ def test_a_recording_has_addresses_in_its_formats():
     assert (found.urls, found.channels) == ({"mp3": "https://x/a.mp3"}, "dual")
 
 
+def test_words_that_were_transcribed_may_change_or_not():
+    """Whether they do decides what they are good for."""
+    said = {"transcript": "when do", "is_final": False, "confidence": None}
+    found = decode_webhook(body("call.transcription", transcription_data=said))
+    assert isinstance(found, WordsTranscribed)
+    assert (found.text, found.is_final, found.confidence, found.is_inbound) == ("when do", False, None, True)
+    ours = {"transcript": "It opens at nine.", "transcription_track": "outbound"}
+    found = decode_webhook(body("call.transcription", transcription_data=ours))
+    assert isinstance(found, WordsTranscribed)
+    assert (found.is_final, found.is_inbound) == (True, False)
+
+
+def test_telnyxs_library_reads_the_same_words():
+    """They stand in an object of their own."""
+    said = {
+        "transcript": "when do you open",
+        "is_final": True,
+        "confidence": 0.98,
+        "transcription_track": "inbound",
+    }
+    message = body("call.transcription", transcription_data=said)
+    theirs: Any = types.Transcription.model_validate(json.loads(message)["data"], strict=False)
+    ours = decode_webhook(message)
+    assert isinstance(ours, WordsTranscribed)
+    assert theirs.event_type == "call.transcription"
+    assert theirs.payload.call_control_id == ours.call_control_id
+    assert theirs.payload.transcription_data.model_dump() == said
+    assert (ours.text, ours.is_final, ours.confidence, ours.is_inbound) == (
+        "when do you open",
+        True,
+        0.98,
+        True,
+    )
+
+
 def test_all_that_is_known_has_a_type_of_its_own():
     """And nothing is known under two names."""
     for event_type in webhooks._READERS:
@@ -274,6 +311,7 @@ def test_what_is_wrong_with_a_webhook_is_named(message, param):
             "recording_urls",
             "stream_params",
             "digit",
+            "transcription_data",
         ]),
         st.recursive(
             st.none() | st.integers() | st.text(max_size=5),

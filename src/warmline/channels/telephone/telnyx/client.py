@@ -10,7 +10,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
-from warmline.channels.telephone.telnyx.commands import TelnyxCommand
+from warmline.channels.telephone.telnyx.command import TelnyxCommand
 from warmline.channels.telephone.telnyx.failures import PROVIDER, failure, is_call_over, pool_failure
 from warmline.errors import PoolError, ProviderError, ProviderUnavailable
 from warmline.pool.endpoint import HttpEndpoint

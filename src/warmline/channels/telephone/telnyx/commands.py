@@ -1,40 +1,26 @@
-"""What can be asked of Telnyx for a call, as values. No I/O.
-
-A command that comes a second time with the same `command_id`, for the same call and within a minute, is
-ignored: it is sent again without fear, and a name such as `answer` of the call's own makes it happen once
-however often its reason is delivered.
-"""
+"""What can be asked of Telnyx for a call itself and its media stream, as values. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
-from urllib.parse import quote
-
-import msgspec
+from typing import Any, Literal
 
 from warmline.channels.telephone.telnyx.client_state import encode_client_state
+from warmline.channels.telephone.telnyx.command import TelnyxCommand, action, given
 from warmline.channels.telephone.telnyx.media import codec_name
 from warmline.core.formats import PCMU_8K, AudioFormat, Encoding
-from warmline.pool.http import HttpRequest
 
 __all__ = [
     "Detection",
     "Legs",
     "RejectCause",
     "Stream",
-    "TelnyxCommand",
     "answer",
     "dial",
     "hangup",
-    "playback_start",
-    "playback_stop",
-    "record_start",
-    "record_stop",
     "reject",
     "send_dtmf",
-    "speak",
     "streaming_start",
     "streaming_stop",
     "transfer",
@@ -43,37 +29,6 @@ __all__ = [
 RejectCause = Literal["CALL_REJECTED", "USER_BUSY", "NOT_FOUND", "TEMPORARILY_UNAVAILABLE"]
 Legs = Literal["self", "opposite", "both"]
 Detection = Literal["premium", "detect", "detect_beep", "detect_words", "greeting_end", "disabled"]
-
-_SPOKEN: Final = 3000
-"""Characters that one text may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class TelnyxCommand:
-    """One command."""
-
-    name: str
-    """Such as `answer`."""
-
-    path: str
-    """From the base URL on."""
-
-    parameters: Mapping[str, Any]
-    """What its body holds, the command's id among it."""
-
-    @property
-    def command_id(self) -> str:
-        """What Telnyx knows it by if it comes again."""
-        return str(self.parameters["command_id"])
-
-    def request(self) -> HttpRequest:
-        """Return the request; the same each time."""
-        return HttpRequest(
-            "POST",
-            self.path,
-            (("content-type", "application/json"),),
-            msgspec.json.encode(self.parameters),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +61,7 @@ class Stream:
             # The default, mp3, takes files: what is sent as RTP payload would be dropped without a word.
             "stream_bidirectional_mode": "rtp",
             "stream_bidirectional_codec": codec,
-            **_given(
+            **given(
                 stream_bidirectional_target_legs=self.target_legs,
                 stream_bidirectional_sampling_rate=(
                     self.audio_format.rate_hz if self.audio_format.encoding is Encoding.PCM16 else None
@@ -134,7 +89,7 @@ def answer(
             "answering takes neither a stream's token nor its parameters: put a secret into its URL's path, "
             "or answer without a stream and use streaming_start"
         )
-    return _action(
+    return action(
         call_control_id,
         "answer",
         command_id,
@@ -145,85 +100,12 @@ def answer(
 
 def hangup(call_control_id: str, *, command_id: str) -> TelnyxCommand:
     """End a call that was answered, or one of ours that still rings."""
-    return _action(call_control_id, "hangup", command_id)
+    return action(call_control_id, "hangup", command_id)
 
 
 def reject(call_control_id: str, *, command_id: str, cause: RejectCause = "CALL_REJECTED") -> TelnyxCommand:
     """Refuse an incoming call; the caller hears a tone, and pays nothing."""
-    return _action(call_control_id, "reject", command_id, cause=cause)
-
-
-def playback_start(
-    call_control_id: str,
-    *,
-    command_id: str,
-    audio_url: str = "",
-    media_name: str = "",
-    audio: bytes = b"",
-    is_repeated: bool = False,
-    client_state: str = "",
-) -> TelnyxCommand:
-    """Play a recording, mp3 or WAV: one at an address, one that was uploaded, or these bytes.
-
-    Raises:
-        ValueError: it is not exactly one of the three.
-    """
-    if [bool(audio_url), bool(media_name), bool(audio)].count(True) != 1:
-        raise ValueError("a recording is played from an address, by its name, or from bytes: give one")
-    return _action(
-        call_control_id,
-        "playback_start",
-        command_id,
-        audio_url=audio_url,
-        media_name=media_name,
-        playback_content=audio,
-        audio_type="wav" if audio.startswith(b"RIFF") else None,
-        loop="infinity" if is_repeated else None,
-        client_state=client_state,
-    )
-
-
-def playback_stop(
-    call_control_id: str, *, command_id: str, which: Literal["current", "all"] = "all"
-) -> TelnyxCommand:
-    """Stop what is played; what is queued behind it as well, unless it is the current one alone."""
-    return _action(call_control_id, "playback_stop", command_id, stop=which)
-
-
-def speak(
-    call_control_id: str,
-    text: str,
-    *,
-    command_id: str,
-    voice: str,
-    language: str = "",
-    client_state: str = "",
-) -> TelnyxCommand:
-    """Have Telnyx say a text.
-
-    Args:
-        call_control_id: Whose.
-        text: No more than 3,000 characters.
-        command_id: What the command is known by.
-        voice: As `<Provider>.<Model>.<Voice>`, such as `Telnyx.KokoroTTS.af`.
-        language: Such as `en-GB`; some voices have only one.
-        client_state: Comes with the events of this text.
-
-    Raises:
-        ValueError: the text is empty or too long.
-    """
-    if not 0 < len(text) <= _SPOKEN:
-        raise ValueError(f"a text to be spoken has 1 to {_SPOKEN} characters")
-    return _action(
-        call_control_id,
-        "speak",
-        command_id,
-        payload=text,
-        payload_type="text",
-        voice=voice,
-        language=language,
-        client_state=client_state,
-    )
+    return action(call_control_id, "reject", command_id, cause=cause)
 
 
 def streaming_start(
@@ -231,7 +113,7 @@ def streaming_start(
 ) -> TelnyxCommand:
     """Begin a media stream, on a call that was answered."""
     parameters = [{"name": name, "value": value} for name, value in stream.parameters.items()]
-    return _action(
+    return action(
         call_control_id,
         "streaming_start",
         command_id,
@@ -244,7 +126,7 @@ def streaming_start(
 
 def streaming_stop(call_control_id: str, *, command_id: str, stream_id: str = "") -> TelnyxCommand:
     """End a media stream, or all that the call has."""
-    return _action(call_control_id, "streaming_stop", command_id, stream_id=stream_id)
+    return action(call_control_id, "streaming_stop", command_id, stream_id=stream_id)
 
 
 def transfer(
@@ -267,8 +149,8 @@ def transfer(
         client_state: Comes with the events of the new leg.
     """
     state = encode_client_state(client_state) if client_state else None
-    fields = _given(to=to, timeout_secs=timeout_s, target_leg_client_state=state)
-    return _action(call_control_id, "transfer", command_id, **fields, **_given(**{"from": from_number}))
+    fields = given(to=to, timeout_secs=timeout_s, target_leg_client_state=state)
+    return action(call_control_id, "transfer", command_id, **fields, **given(**{"from": from_number}))
 
 
 def send_dtmf(
@@ -282,31 +164,7 @@ def send_dtmf(
         command_id: What the command is known by.
         duration_ms: Of each key, 100 to 500; 250 by default.
     """
-    return _action(call_control_id, "send_dtmf", command_id, digits=digits, duration_millis=duration_ms)
-
-
-def record_start(
-    call_control_id: str,
-    *,
-    command_id: str,
-    channels: Literal["single", "dual"] = "dual",
-    file_format: Literal["mp3", "wav"] = "mp3",
-    has_beep: bool = False,
-) -> TelnyxCommand:
-    """Begin to record; `RecordingSaved` says where it is, some time after the end."""
-    return _action(
-        call_control_id,
-        "record_start",
-        command_id,
-        channels=channels,
-        format=file_format,
-        play_beep=has_beep or None,
-    )
-
-
-def record_stop(call_control_id: str, *, command_id: str) -> TelnyxCommand:
-    """End a recording."""
-    return _action(call_control_id, "record_stop", command_id)
+    return action(call_control_id, "send_dtmf", command_id, digits=digits, duration_millis=duration_ms)
 
 
 def dial(
@@ -341,7 +199,7 @@ def dial(
     """
     if stream is not None and stream.parameters:
         raise ValueError("dialling takes no parameters of a stream: use client_state, or the URL's path")
-    fields = _given(
+    fields = given(
         to=to,
         connection_id=connection_id,
         timeout_secs=timeout_s,
@@ -354,16 +212,3 @@ def dial(
         **{"from": from_number},
     )
     return TelnyxCommand("dial", "/calls", fields | (stream.fields() if stream else {}))
-
-
-def _action(
-    call_control_id: str, name: str, command_id: str, *, client_state: str = "", **fields: Any
-) -> TelnyxCommand:
-    path = f"/calls/{quote(call_control_id, safe='')}/actions/{name}"
-    state = encode_client_state(client_state) if client_state else None
-    return TelnyxCommand(name, path, _given(**fields, client_state=state, command_id=command_id))
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    """Return the fields that say something."""
-    return {name: value for name, value in fields.items() if value not in (None, "", b"", [])}

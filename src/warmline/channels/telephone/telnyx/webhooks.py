@@ -34,6 +34,7 @@ __all__ = [
     "StreamingStopped",
     "TelnyxEvent",
     "UnknownEvent",
+    "WordsTranscribed",
     "decode_webhook",
 ]
 
@@ -200,6 +201,21 @@ class RecordingSaved(TelnyxEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordsTranscribed(TelnyxEvent):
+    """What somebody on the call has said, as far as it was recognised."""
+
+    text: str
+    is_final: bool
+    """It will not change; else it is the beginning of what will be told again."""
+
+    confidence: float | None
+    """0 to 1; None where the engine does not say."""
+
+    is_inbound: bool
+    """The person said it, and not we; taken for so where the engine does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownEvent(TelnyxEvent):
     """Something that says nothing to us."""
 
@@ -225,6 +241,13 @@ class _StreamParams(msgspec.Struct):
     stream_url: str | None = None
 
 
+class _Transcription(msgspec.Struct):
+    transcript: str | None = None
+    is_final: bool | None = None
+    confidence: float | None = None
+    transcription_track: str | None = None
+
+
 class _Payload(_Common):
     direction: str | None = None
     caller_id_name: str | None = None
@@ -244,6 +267,7 @@ class _Payload(_Common):
     result: str | None = None
     recording_urls: dict[str, str | None] | None = None
     channels: str | None = None
+    transcription_data: _Transcription | None = None
 
 
 class _Data(msgspec.Struct):
@@ -312,6 +336,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
         urls={name: url for name, url in (said.recording_urls or {}).items() if url},
         channels=said.channels or "",
     ),
+    "call.transcription": lambda said, common: _words(said.transcription_data or _Transcription(), common),
 }
 
 
@@ -355,6 +380,16 @@ def _common(payload: msgspec.Raw) -> _Common:
         return _COMMON.decode(payload)
     except msgspec.ValidationError:
         return _Common()
+
+
+def _words(said: _Transcription, common: dict[str, Any]) -> WordsTranscribed:
+    return WordsTranscribed(
+        **common,
+        text=said.transcript or "",
+        is_final=said.is_final is not False,
+        confidence=said.confidence,
+        is_inbound=said.transcription_track != "outbound",
+    )
 
 
 def _media(said: _Payload) -> str:
