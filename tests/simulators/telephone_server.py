@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,8 +16,10 @@ import numpy as np
 from aiohttp import WSMsgType, web
 
 from warmline.audio import g711
+from warmline.simulators.telephone.placing import PlacedCall
+from warmline.simulators.telephone.steps import Say
 
-__all__ = ["TelephoneServer", "telephone_server", "tone"]
+__all__ = ["HELLO", "TelephoneServer", "over", "place", "say", "telephone_server", "tone", "wav"]
 
 OnHook = Callable[["Hook"], Awaitable[web.Response | None]]
 OnMessage = Callable[[web.WebSocketResponse, dict[str, Any]], Awaitable[None]]
@@ -24,6 +28,20 @@ OnMessage = Callable[[web.WebSocketResponse, dict[str, Any]], Awaitable[None]]
 def tone(seconds: float, level: int = 4000) -> bytes:
     """Return pcm16 at 8 kHz that is audible."""
     return np.full(round(seconds * 8000), level, np.int16).tobytes()
+
+
+def wav(pcm: bytes, rate_hz: int = 8000) -> bytes:
+    """Return pcm16 as a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as recording:
+        recording.setnchannels(1)
+        recording.setsampwidth(2)
+        recording.setframerate(rate_hz)
+        recording.writeframes(pcm)
+    return file.getvalue()
+
+
+HELLO = Say(audio=wav(tone(0.5)))
 
 
 @dataclass
@@ -166,3 +184,14 @@ async def telephone_server(on_hook: OnHook) -> AsyncIterator[TelephoneServer]:
         yield server
     finally:
         await runner.cleanup()
+
+
+async def place(simulator: Any, server: TelephoneServer, *caller: Any, **fields: Any) -> Any:
+    """Have somebody call a server."""
+    return await simulator.place(PlacedCall(webhook_url=f"{server.url}/hooks", caller=caller, **fields))
+
+
+async def over(call: Any, within_s: float = 8.0) -> Any:
+    """Return a call's report, when it is over."""
+    with anyio.fail_after(within_s):
+        return await call.over()

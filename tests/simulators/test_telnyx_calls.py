@@ -17,50 +17,26 @@ import numpy as np
 import pytest
 import telnyx
 
-from tests.simulators.telephone_server import say, telephone_server, tone
-from warmline.simulators.running import KEY, simulators_running
-from warmline.simulators.script import Script
+from tests.simulators.telephone_server import HELLO, over, place, say, telephone_server, tone, wav
+from tests.simulators.telnyx_running import sdk_client, telnyx_running
 from warmline.simulators.telephone.placing import CallFaults, PlacedCall
 from warmline.simulators.telephone.report import CallReport
-from warmline.simulators.telephone.steps import HangUp, Interrupt, Press, Say, Stay, Wait, WaitForReply
+from warmline.simulators.telephone.steps import HangUp, Interrupt, Press, Stay, Wait, WaitForReply
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
 STREAM: dict[str, Any] = {"stream_bidirectional_mode": "rtp", "stream_bidirectional_codec": "PCMU"}
 
 
-def wav(pcm, rate_hz=8000):
-    file = io.BytesIO()
-    with wave.open(file, "wb") as recording:
-        recording.setnchannels(1)
-        recording.setsampwidth(2)
-        recording.setframerate(rate_hz)
-        recording.writeframes(pcm)
-    return file.getvalue()
-
-
-HELLO = Say(audio=wav(tone(0.5)))
-
-
 @pytest.fixture(scope="module")
 async def running(anyio_backend):
-    async with simulators_running(only=["telnyx"], scripts={"telnyx": Script(key=KEY)}) as found:
+    async with telnyx_running() as found:
         yield found
 
 
 @pytest.fixture
 async def client(running):
-    trusted = ssl.create_default_context(cafile=running.certificate)
-    async with (
-        httpx.AsyncClient(verify=trusted) as http,
-        telnyx.AsyncTelnyx(
-            api_key=running.environment["TELNYX_API_KEY"],
-            public_key=running.environment["TELNYX_PUBLIC_KEY"],
-            base_url=running.base_urls["telnyx"],
-            http_client=http,
-            max_retries=0,
-        ) as made,
-    ):
+    async with sdk_client(running) as made:
         yield made
 
 
@@ -92,15 +68,6 @@ async def server(client):
 @pytest.fixture
 def simulator(running):
     return running.simulators["telnyx"]
-
-
-async def over(call, within_s=8.0):
-    with anyio.fail_after(within_s):
-        return await call.over()
-
-
-async def place(simulator, server, *caller, **fields):
-    return await simulator.place(PlacedCall(webhook_url=f"{server.url}/hooks", caller=caller, **fields))
 
 
 async def test_a_call_is_answered_heard_and_measured(simulator, server):

@@ -9,8 +9,8 @@ import anyio
 import pytest
 import telnyx
 
-from tests.simulators.telephone_server import telephone_server, tone
-from tests.simulators.test_telnyx_calls import client, over, place, running, simulator, wav
+from tests.simulators.telephone_server import over, place, telephone_server, tone, wav
+from tests.simulators.telnyx_running import sdk_client, telnyx_running
 from warmline.simulators.faults import parse_fault
 from warmline.simulators.telephone.placing import Callee
 from warmline.simulators.telephone.steps import HangUp, Press, Say, Stay, Wait
@@ -18,9 +18,24 @@ from warmline.simulators.telnyx.webhooks import SigningKey
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
-__all__ = ["client", "running", "simulator"]
-
 FROM_AND_TO = {"connection_id": "1", "from_": "+15550002222"}
+
+
+@pytest.fixture(scope="module")
+async def running(anyio_backend):
+    async with telnyx_running() as found:
+        yield found
+
+
+@pytest.fixture
+async def client(running):
+    async with sdk_client(running) as made:
+        yield made
+
+
+@pytest.fixture
+def simulator(running):
+    return running.simulators["telnyx"]
 
 
 @asynccontextmanager

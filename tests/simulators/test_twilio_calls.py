@@ -15,8 +15,7 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from tests.simulators.telephone_server import say, telephone_server, tone
-from tests.simulators.test_telnyx_calls import HELLO, over, place, wav
+from tests.simulators.telephone_server import HELLO, over, place, say, telephone_server, tone, wav
 from warmline.errors import ConfigError
 from warmline.simulators.running import KEY, simulators_running
 from warmline.simulators.script import Script

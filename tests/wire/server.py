@@ -65,7 +65,10 @@ async def running_server(
 ) -> AsyncIterator[Server]:
     """Run a server; scripted providers unless others are given."""
     settings = replace(
-        Settings(), server=ServerTable(port=port, api_key=Secret(KEY)), limits=limits or LimitsTable(), **tables
+        Settings(),
+        server=ServerTable(port=port, api_key=Secret(KEY)),
+        limits=limits or LimitsTable(),
+        **tables,
     )
     providers = providers or Stagehands(line=Line()).providers()
     listener = bind(settings)

@@ -218,7 +218,8 @@ class TwilioWebhooks:
         except RemoteProtocolError as problem:
             return _refused(problem)
         if event.is_over:
-            self._calls.hung_up("twilio", event.call_id, by="caller", reason=event.status)
+            by = "caller" if event.is_incoming else "callee"
+            self._calls.hung_up("twilio", event.call_id, by=by, reason=event.status)
             return HTTPStatus.NO_CONTENT, b""
         call = self._calls.on_network("twilio", event.call_id)
         if call is not None and event.answered_by:

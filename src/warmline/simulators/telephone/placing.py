@@ -120,6 +120,9 @@ class Callee(_Person, kw_only=True):
     detect_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     """How long that takes, from the answer."""
 
+    greeting_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    """How long a machine speaks after that before a message can be left."""
+
     start_order: tuple[StartStep, ...] = _START_ORDER
 
 

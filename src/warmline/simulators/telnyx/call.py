@@ -39,6 +39,9 @@ _SIP_CAUSES: Final = {
     "time_limit": "200",
 }
 
+_WAITING: Final = {"greeting_end": "ended", "detect_beep": "beep_detected"}
+"""Detections that tell when a machine has said what it says, and what they tell."""
+
 
 class TelnyxNetwork(Network, Protocol):
     """What a leg needs beyond what every call does."""
@@ -110,8 +113,6 @@ class TelnyxCall(Call):
         self._seen: dict[str, float] = {}
         self._on_digit: Callable[[str], None] | None = None
 
-    # ------------------------------------------------------------------ what the server is told
-
     def tell(self, event: str, more: dict[str, Any] | None = None) -> anyio.Event:
         """Send a webhook; return what is set when the server was told for the first time."""
         return self.webhooks_to.send(event, {**self._common(), **(more or {})})
@@ -133,8 +134,6 @@ class TelnyxCall(Call):
         told = self.tell(event, more)
         with anyio.move_on_after(_TOLD_S):
             await told.wait()
-
-    # ------------------------------------------------------------------ how it lives
 
     async def live(self) -> None:
         """Ring until somebody answers, or nobody does."""
@@ -185,7 +184,7 @@ class TelnyxCall(Call):
                 self.answer()
                 self.start(self._limit, dial.time_limit_secs)
                 if dial.answering_machine_detection != "disabled":
-                    self.start(self._detect, callee)
+                    self.start(self._detect, callee, dial.answering_machine_detection)
                 order = ("socket", "streaming", "answered") if is_early else callee.start_order
                 await self._begin(order, options or StreamOptions())
                 if self.session is not None and (isinstance(dial, Transfer) or dial.bridge_on_answer):
@@ -211,9 +210,12 @@ class TelnyxCall(Call):
         await anyio.sleep(limit_s)
         self.end("time_limit", "")
 
-    async def _detect(self, callee: Callee) -> None:
+    async def _detect(self, callee: Callee, how: str) -> None:
         await anyio.sleep(callee.detect_s)
         self.tell("call.machine.detection.ended", {"result": callee.detected})
+        if callee.detected == "machine" and how in _WAITING:
+            await anyio.sleep(callee.greeting_s)
+            self.tell("call.machine.greeting.ended", {"result": _WAITING[how]})
 
     async def wind_up(self) -> None:
         """Say `stop`, and that it is over."""
@@ -246,8 +248,6 @@ class TelnyxCall(Call):
         if not self.ended_by:
             return "unknown"
         return "caller" if (self.ended_by == "person") == self.is_incoming else "callee"
-
-    # ------------------------------------------------------------------ media
 
     def answer_with(self, options: StreamOptions) -> None:
         """Take the call, and stream it if the options say where."""
@@ -301,8 +301,6 @@ class TelnyxCall(Call):
             self._stream = None
             self.tell("streaming.stopped", {"stream_url": stream.log.url})
 
-    # ------------------------------------------------------------------ keys
-
     def on_press(self, digit: str) -> None:
         """Tell of a key; the stream does as well."""
         self.tell("call.dtmf.received", {"digit": digit})
@@ -316,8 +314,6 @@ class TelnyxCall(Call):
     def on_announced(self, mark: str) -> None:
         """Take the end of an announcement."""
         self.announcements.passed()
-
-    # ------------------------------------------------------------------ commands
 
     def check(self, *, may_ring: bool = False) -> None:
         """See whether a command can be done now.

@@ -155,8 +155,6 @@ class TwilioCall(Call):
             fields["AnsweredBy"] = self.answered_by
         return fields
 
-    # ------------------------------------------------------------------ how it lives
-
     async def live(self) -> None:
         """Ring until somebody answers, and do what the server says."""
         if isinstance(self.person, Callee) and not await self._rings_out(self.person):
@@ -226,8 +224,6 @@ class TwilioCall(Call):
         told = self._callbacks.tell(event, self.asked.status_callback, fields)
         with anyio.move_on_after(_TOLD_S):
             await told.wait()
-
-    # ------------------------------------------------------------------ documents
 
     def change(self, asked: Asked) -> None:
         """Have another document carried out, from now on."""
@@ -307,8 +303,6 @@ class TwilioCall(Call):
             await self._do_document(document or "<Response/>", url)
             self.end("completed", "server")
 
-    # ------------------------------------------------------------------ sound
-
     async def _play(self, pcm: bytes, times: int) -> None:
         phone = self.phone
         assert phone is not None  # the call was answered before its first verb
@@ -345,8 +339,6 @@ class TwilioCall(Call):
 
     def on_press(self, digit: str) -> None:
         """Take a key that the person pressed; streams tell of it."""
-
-    # ------------------------------------------------------------------ streams
 
     async def _run_stream(self, wanted: Stream, *, is_bidirectional: bool) -> None:
         """Stream until the server closes, or something else takes this verb's place."""
