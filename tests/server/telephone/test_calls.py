@@ -11,8 +11,8 @@ from warmline.channels.telephone.admission import AdmissionPolicy
 from warmline.channels.telephone.lifecycle import CallEvent, CallState
 from warmline.errors import ConfigError, ProviderRejected, ToolError
 from warmline.server.access import Refusal
-from warmline.server.telephone.call import MachinePolicy
 from warmline.server.telephone.calls import NoRoom, NoSuchCall
+from warmline.server.telephone.machines import MachinePolicy
 from warmline.session.settings import SessionSettings
 
 pytestmark = [pytest.mark.loop, pytest.mark.anyio]

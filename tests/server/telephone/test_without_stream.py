@@ -8,7 +8,7 @@ import pytest
 from tests.server.telephone.house import BASE, INCOMING, house
 from warmline.channels.telephone.lifecycle import CallEvent, CallState
 from warmline.interfaces.llm import Role
-from warmline.server.telephone.call import MachinePolicy
+from warmline.server.telephone.machines import MachinePolicy
 from warmline.session.settings import SessionSettings
 from warmline.testing.scripted import ScriptedModel, ScriptedVoice
 from warmline.testing.virtual_time import LoopClock

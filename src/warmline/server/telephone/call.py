@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 import anyio
@@ -19,12 +19,13 @@ from warmline.core.clock import Clock, utc_now
 from warmline.core.ids import new_id
 from warmline.errors import InvalidTransition, ProviderError, ToolError
 from warmline.interfaces.channel import EndReason, TurnSettings
+from warmline.server.telephone.machines import MachinePolicy, OnAnswer, on_answer
 from warmline.server.telephone.network import CallDetails, CallIsOver, Network, StreamPlace
 from warmline.server.telephone.records import CallRecord, FigureKeeper
 from warmline.server.telephone.without_stream import WithoutStream
 from warmline.session.session import Session
 
-__all__ = ["Call", "CallHouse", "MachinePolicy"]
+__all__ = ["Call", "CallHouse"]
 
 _log = logging.getLogger(__name__)
 
@@ -46,17 +47,6 @@ _MACHINE_S: Final = 5.0
 
 _GREETING_S: Final = 30.0
 """How long an answering machine may speak before a message is left all the same."""
-
-_READY: Final = ("machine_end_beep", "machine_end_silence", "machine_end_other")
-"""Twilio's words for a machine that has said what it says."""
-
-
-@dataclass(frozen=True, slots=True)
-class MachinePolicy:
-    """What is done where a machine takes a call of ours."""
-
-    message: str = ""
-    """What is left on it; empty to hang up."""
 
 
 class CallHouse(Protocol):
@@ -237,22 +227,19 @@ class Call:
             self.happened(event, by="server", reason=admission.refusal.value)
 
     def answered_by(self, result: str, *, is_human: bool) -> None:
-        """Learn whether a person or a machine answered, in the network's word.
-
-        What can't be told is taken for a person: they would be hung up on else.
-        """
+        """Learn whether a person or a machine answered, in the network's word: the first to be told."""
         if self.machine:
             return
         self.machine = result
         self._stir()
-        is_machine = not is_human and result.startswith(("machine", "fax"))
-        if self._machines is None or not is_machine:
+        decision = on_answer(result, self._machines, is_human=is_human)
+        if decision is OnAnswer.TALK:
             self.channel.let_in()
-        elif not self._machines.message or result.startswith("fax"):
+        elif decision is OnAnswer.HANG_UP:
             self.hang_up("agent", result)
-        elif self.session is not None:
+        elif self.session is not None and self._machines is not None:
             self.session.leave_message(self._machines.message)
-            if result in _READY:
+            if decision is OnAnswer.LEAVE_MESSAGE:
                 self.machine_is_ready()
 
     def machine_is_ready(self) -> None:

@@ -23,7 +23,8 @@ from warmline.core.clock import Clock, utc_now
 from warmline.errors import ConfigError, RemoteProtocolError, ToolError
 from warmline.server.access import Refusal
 from warmline.server.sessions import Sessions
-from warmline.server.telephone.call import Call, MachinePolicy
+from warmline.server.telephone.call import Call
+from warmline.server.telephone.machines import MachinePolicy
 from warmline.server.telephone.network import CallDetails, Network, StreamPlace
 from warmline.server.telephone.records import CallRecord, Records
 from warmline.server.websocket import MediaConnection, SocketUser

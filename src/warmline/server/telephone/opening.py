@@ -26,8 +26,8 @@ from warmline.pool.lines import Lines
 from warmline.server.services.opened import lines_of
 from warmline.server.settings import PhoneTable, Settings, TelnyxTable, TwilioTable
 from warmline.server.settings.phone_tables import TELEPHONE_FORMATS
-from warmline.server.telephone.call import MachinePolicy
 from warmline.server.telephone.calls import CallPolicy, Calls
+from warmline.server.telephone.machines import MachinePolicy
 from warmline.server.telephone.network import Network
 from warmline.server.telephone.routes import telnyx_routes, twilio_routes
 from warmline.server.telephone.telnyx import TelnyxNetwork, TelnyxWebhooks
