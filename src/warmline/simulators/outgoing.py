@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from abc import abstractmethod
+from typing import cast
 
 import anyio
 from aiohttp import web
@@ -26,8 +27,8 @@ class Gone(Exception):
 
 def reset(transport: asyncio.BaseTransport | None) -> None:
     """End a connection with a TCP reset."""
-    if isinstance(transport, asyncio.Transport):
-        transport.abort()
+    if transport is not None:
+        _stream(transport).abort()
 
 
 def half_close(transport: asyncio.BaseTransport | None) -> None:
@@ -36,6 +37,11 @@ def half_close(transport: asyncio.BaseTransport | None) -> None:
     if sock is not None:
         with socket.socket(fileno=os.dup(sock.fileno())) as twin:
             twin.shutdown(socket.SHUT_WR)
+
+
+def _stream(transport: asyncio.BaseTransport) -> asyncio.Transport:
+    """Return a connection's transport as what it is; uvloop's are no instances of asyncio's classes."""
+    return cast("asyncio.Transport", transport)
 
 
 class Outgoing:
@@ -197,8 +203,8 @@ class SocketOutgoing(Outgoing):
     async def say_goodbye(self) -> None:
         """Send a close frame without a code, and hang up: aiohttp would send another one with a code."""
         await self._socket.send_frame(b"", web.WSMsgType.CLOSE)
-        if isinstance(self._transport, asyncio.Transport):
-            self._transport.close()
+        if self._transport is not None:
+            _stream(self._transport).close()
 
     async def fail(self) -> None:
         """Send the error as a message, and close."""
