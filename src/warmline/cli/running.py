@@ -9,6 +9,8 @@ from typing import TypeVarTuple
 
 import anyio
 
+from warmline.core.event_loop import new_event_loop
+
 __all__ = ["run"]
 
 _Args = TypeVarTuple("_Args")
@@ -19,8 +21,9 @@ def run(command: Callable[[*_Args], Awaitable[None]], *args: *_Args) -> None:
 
     SIGINT (Ctrl+C) and SIGTERM cancel it, so that it can tidy up; a second signal ends the process at once.
     """
-    has_uvloop = sys.platform != "win32"
-    anyio.run(_until_signal, command, args, backend="asyncio", backend_options={"use_uvloop": has_uvloop})
+    anyio.run(
+        _until_signal, command, args, backend="asyncio", backend_options={"loop_factory": new_event_loop}
+    )
 
 
 async def _until_signal(command: Callable[..., Awaitable[None]], args: tuple[object, ...]) -> None:
