@@ -35,7 +35,7 @@ class CallFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     underruns: int = 0
     line_wait_max_ms: float = 0.0
-    """The longest that a turn waited for its connections, all of them together; nothing on warm ones."""
+    """The longest that a reply waited for its connections, all of them together; nothing on warm ones."""
 
     greeting_ms: int | None = None
     """From the answer to the greeting's first sound."""
@@ -128,7 +128,7 @@ class FigureKeeper:
             failed=_count(reports, TurnStatus.FAILED),
             setbacks=sum(len(report.setbacks) for report in reports),
             underruns=sum(report.underruns for report in reports),
-            line_wait_max_ms=round(max(map(_line_wait_s, reports), default=0.0) * 1000, 3),
+            line_wait_max_ms=round(max(map(_line_wait_s, asked), default=0.0) * 1000, 3),
             greeting_ms=None
             if greeting is None or greeting.response_us is None
             else greeting.response_us // 1000,
