@@ -79,6 +79,7 @@ async def _serve(load: SettingsWith, profile: str | None) -> None:
             _tell_who_serves(providers, console)
             if profile is not None:
                 held.enter_context(told_to_others(_server(listener, found)))
+                console.print("Call it with [bold]warmline call --simulate[/] RECORDING", highlight=False)
             await serve(listener, settings, knowledge, providers, lambda: _tell_url(listener, console))
         finally:
             starting.stop()
