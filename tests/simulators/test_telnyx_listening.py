@@ -1,4 +1,4 @@
-"""What the simulated Telnyx writes down, on the jumping clock; the server is in memory."""
+"""What the simulated Telnyx writes down and plays, on the jumping clock; the server is in memory."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from warmline.simulators.telnyx.actions import act
 from warmline.simulators.telnyx.commands import Answer
 from warmline.simulators.telnyx.errors import Refused
 from warmline.simulators.telnyx.sound_commands import (
+    PlaybackStop,
+    Speak,
     TranscriptionConfig,
     TranscriptionStart,
     TranscriptionStop,
@@ -170,3 +172,17 @@ def test_words_are_spread_evenly_over_an_utterance():
     assert words_within("one two three four", utterance, 0.0, 2.0) == "one two"
     assert words_within("one two three four", utterance, 1.2, 9.0) == "two three four"
     assert words_within("", utterance, 0.0, 9.0) == ""
+
+
+async def test_what_is_played_behind_something_that_was_stopped_is_played_to_its_end():
+    """What was stopped comes to its end at the next 20 ms, which is not the end of what follows."""
+    async with answered() as (server, call):
+        act(server, call, Speak(payload="one two three four five", voice="x"), "")
+        await anyio.sleep(0.515)
+        act(server, call, PlaybackStop(), "")
+        act(server, call, Speak(payload="six seven eight", voice="x"), "")
+        await anyio.sleep(3)
+    said = [(sent.event, sent.at_s) for sent in call.webhooks if "speak" in sent.event]
+    assert [event for event, _ in said] == ["call.speak.started", "call.speak.ended"] * 2
+    (_, began_s), (_, ended_s) = said[2:]
+    assert ended_s - began_s == pytest.approx(0.9, abs=0.03)

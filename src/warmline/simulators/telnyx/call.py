@@ -319,7 +319,7 @@ class TelnyxCall(Call):
 
     def on_announced(self, mark: str) -> None:
         """Take the end of an announcement."""
-        self.announcements.passed()
+        self.announcements.passed(mark)
 
     def check(self, *, may_ring: bool = False) -> None:
         """See whether a command can be done now.
