@@ -11,6 +11,7 @@ import telnyx
 
 from tests.simulators.telephone_server import over, place, telephone_server, tone, wav
 from tests.simulators.telnyx_running import sdk_client, telnyx_running
+from warmline.core.formats import PCM_16K
 from warmline.simulators.faults import parse_fault
 from warmline.simulators.telephone.placing import Callee
 from warmline.simulators.telephone.steps import HangUp, Press, Say, Stay, Wait
@@ -118,6 +119,8 @@ async def test_what_is_wrong_with_a_command_is_named(client, call):
         (actions.send_dtmf(name, digits="hello"), "/digits", "10015"),
         (actions.start_streaming(name, stream_url="https://x"), "/stream_url", "10015"),
         (actions.start_streaming(name, stream_url="wss://x", stream_codec="OPUS"), "/stream_codec", "10015"),
+        (actions.start_transcription(name, transcription_engine="Azure"), "/transcription_engine", "10015"),
+        (actions.start_transcription(name, transcription_tracks="both"), "/transcription_tracks", "10015"),
         (actions.bridge(name, call_control_id_to_bridge_with="v3:x"), "/call_control_id", "10005"),
     ):
         with pytest.raises((telnyx.UnprocessableEntityError, telnyx.NotFoundError)) as caught:
@@ -196,6 +199,53 @@ async def test_a_recording_is_told_of_and_can_be_had(running, client, call, serv
     (saved,) = [hook.payload for hook in server.hooks if hook.event == "call.recording.saved"]
     assert saved["channels"] == "dual"
     assert saved["recording_urls"]["wav"] == f"{running.control_urls['telnyx']}/calls/{call.id}/both.wav"
+
+
+async def test_what_is_said_is_written_down(client, simulator, server):
+    """As it is said and finally, to whoever reads it with the SDK; the client state goes along."""
+    call = await place(simulator, server, Wait(wait_s=0.5), Say(text="When do you open?"), Stay())
+    await client.calls.actions.answer(call.network_id)
+    await client.calls.actions.start_transcription(
+        call.network_id,
+        transcription_engine="Google",
+        transcription_engine_config={
+            "transcription_engine": "Google",
+            "language": "en",
+            "interim_results": True,
+        },
+        transcription_tracks="inbound",
+        client_state=base64.b64encode(b"one").decode(),
+    )
+
+    def results():
+        return [
+            client.webhooks.unwrap(hook.text, headers=hook.headers).data.payload
+            for hook in server.hooks
+            if hook.event == "call.transcription"
+        ]
+
+    await server.until(lambda: any(result.transcription_data.is_final for result in results()))
+    await client.calls.actions.stop_transcription(call.network_id)
+    *interim, final = results()
+    assert interim
+    assert final.transcription_data.transcript == "When do you open?"
+    assert final.transcription_data.confidence > 0
+    assert final.client_state == base64.b64encode(b"one").decode()
+    call.end("normal_clearing", "person")
+    await over(call)
+
+
+async def test_of_a_recording_is_written_down_what_is_recognised(client, simulator, server):
+    recording = wav((await simulator.speech.spoken("When do you open?", PCM_16K)).audio, 16_000)
+    call = await place(simulator, server, Say(audio=recording), Stay())
+    await client.calls.actions.answer(call.network_id)
+    await client.calls.actions.start_transcription(call.network_id)
+    await server.until(lambda: "call.transcription" in server.events, within_s=20)
+    (told,) = [hook.payload for hook in server.hooks if hook.event == "call.transcription"]
+    assert told["transcription_data"]["is_final"]
+    assert "open" in told["transcription_data"]["transcript"]
+    call.end("normal_clearing", "person")
+    await over(call)
 
 
 async def test_keys_are_gathered(client, simulator, server):

@@ -9,6 +9,7 @@ import anyio
 import msgspec
 import pytest
 
+from warmline.simulators.script import Script
 from warmline.simulators.telephone.placing import Callee, PlacedCall
 from warmline.simulators.telephone.steps import Stay
 from warmline.simulators.telnyx.actions import act
@@ -25,9 +26,9 @@ DIAL: dict[str, Any] = {"connection_id": "1", "from_": "+1", "to": "+2", "webhoo
 class Server:
     """A network whose server answers webhooks with a status, one after another, and then with 200."""
 
-    speech = None
-
     def __init__(self, tasks):
+        self.speech = None
+        self.script = Script()
         self.clock = LoopClock()
         self.client = self
         self.signing_key = SigningKey()

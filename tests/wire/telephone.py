@@ -15,7 +15,7 @@ import soundfile
 
 from tests.journeys.conversation import Stagehands
 from tests.wire.server import KEY, Server, running_server
-from warmline.server.settings import PhoneTable, Secret, TelnyxTable, TwilioTable
+from warmline.server.settings import AgentTable, PhoneTable, Secret, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import LinesTable
 from warmline.session.settings import SessionSettings
 from warmline.simulators.running import Running, simulators_running
@@ -115,6 +115,7 @@ async def telephone(
     replies=(ANSWER,),
     phone: PhoneTable | None = None,
     network: str = "telnyx",
+    greeting: str = "",
 ):
     """Run a server with scripted far ends and a simulated network; its speech is recognised as scripted."""
     hands = Stagehands(model=ScriptedModel(list(replies)), settings=SessionSettings())
@@ -126,6 +127,7 @@ async def telephone(
         trusted = ssl.create_default_context(cafile=simulated.certificate)
         tables: dict[str, Any] = {
             network: table(network, simulated),
+            "agent": AgentTable(greeting=greeting),
             "lines": LinesTable(certificate=simulated.certificate),
             "phone": replace(phone or PhoneTable(), public_url=f"http://127.0.0.1:{port}"),
         }

@@ -74,6 +74,22 @@ async def test_hanging_up_at_any_moment_leaves_nothing(moment, network):
         assert (await there.record())["state"] == "ended"
 
 
+async def test_a_conversation_without_a_media_stream():
+    """It is held over files that the network plays, and over what it writes down."""
+    asks = {"step": "say", "text": "When do you open?"}
+    async with telephone(greeting="Hello, this is the library.") as there:
+        report = await there.call(LISTENS, asks, LISTENS, HANGS_UP, faults={"streaming_failed": True})
+        record = await there.record()
+    greeting, turn = report["turns"]
+    assert greeting["reply_began_s"] is not None
+    assert turn["said"] == "When do you open?"
+    assert turn["response_ms"] > 300
+    assert [command["status"] for command in report["commands"]] == [200] * len(report["commands"])
+    assert (record["state"], record["ended_by"]) == ("ended", "caller")
+    assert (record["without_stream"], record["streams"]) == (True, 0)
+    assert record["figures"]["turns"] == 1
+
+
 async def test_the_agent_that_is_told_goodbye_hangs_up():
     async with telephone("goodbye") as there:
         report = await there.call(SAYS, {"step": "stay"})

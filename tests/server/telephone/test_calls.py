@@ -169,6 +169,34 @@ async def test_a_stream_that_breaks_is_asked_for_again_and_the_conversation_goes
         there.calls.hung_up("scripted", "v3:one", by="caller", reason="")
 
 
+async def test_a_stream_that_is_told_to_have_failed_is_asked_for_again_at_once():
+    """The end of the call is waited for behind a stream that ended, and not behind one that never began."""
+    async with house() as there:
+        call = there.rings()
+        await anyio.sleep(0.1)
+        call.happened(CallEvent.STREAM_FAILED)
+        await anyio.sleep(0.05)
+        assert there.network.done == ["answer", "stream again"]
+        there.connects().starts()
+        assert call.state is CallState.TALKING
+
+
+async def test_a_stream_whose_loss_is_told_twice_is_asked_for_once():
+    """By its socket, and by the network."""
+    async with house() as there:
+        call = there.rings()
+        await anyio.sleep(0.1)
+        far = there.connects()
+        far.starts()
+        far.lost()
+        await anyio.sleep(0.2)
+        call.happened(CallEvent.STREAM_FAILED)
+        await anyio.sleep(1.5)
+        assert there.network.done == ["answer", "stream again"]
+        there.connects().starts()
+        assert (call.state, call.record.streams) == (CallState.TALKING, 2)
+
+
 async def test_a_stream_that_never_comes_is_given_up_where_the_network_can_do_no_more():
     async with house() as there:
         there.network.fails.add("transcribe")

@@ -33,7 +33,7 @@ async def without_stream(*replies, greeting=GREETING, voice=None, **options):
         call.happened(CallEvent.ANSWERED)
         for _ in range(3):
             call.happened(CallEvent.STREAM_FAILED)
-            await anyio.sleep(1.1)
+            await anyio.sleep(0.1)
         assert call.state is CallState.WITHOUT_STREAM
         yield there, call
         there.calls.hung_up("scripted", INCOMING.network_id, by="caller", reason="")
@@ -285,7 +285,7 @@ async def test_who_answered_a_call_of_ours_is_found_out_without_a_stream_too(res
         call.happened(CallEvent.ANSWERED)
         for _ in range(3):
             call.happened(CallEvent.STREAM_FAILED)
-            await anyio.sleep(1.1)
+            await anyio.sleep(0.1)
         assert call.state is CallState.WITHOUT_STREAM
         call.heard("hello?", is_final=True)
         assert there.network.heard_s() == 0

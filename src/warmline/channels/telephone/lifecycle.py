@@ -90,6 +90,9 @@ class Act(enum.Enum):
     ANSWER = "answer"
     REJECT = "reject"
     SAY_REFUSAL = "say refusal"
+    AWAIT_END = "await end"
+    """Of the call, for a moment: most streams end with theirs."""
+
     STREAM_AGAIN = "stream again"
     FALL_BACK = "fall back"
     """To files."""
@@ -121,7 +124,10 @@ STEPS: Final[Mapping[tuple[CallState, CallEvent], Step]] = {
     (CallState.CONNECTED, CallEvent.STREAM_OPENED): (CallState.TALKING, ()),
     (CallState.WITHOUT_STREAM, CallEvent.STREAM_OPENED): (CallState.TALKING, ()),
     (CallState.TALKING, CallEvent.STREAM_OPENED): (CallState.TALKING, ()),
-    (CallState.TALKING, CallEvent.STREAM_CLOSED): (CallState.CONNECTED, (Act.STREAM_AGAIN,)),
+    (CallState.TALKING, CallEvent.STREAM_CLOSED): (
+        CallState.CONNECTED,
+        (Act.AWAIT_END, Act.STREAM_AGAIN),
+    ),
     (CallState.ANSWERING, CallEvent.STREAM_FAILED): (CallState.CONNECTED, (Act.STREAM_AGAIN,)),
     (CallState.DIALLING, CallEvent.STREAM_FAILED): (CallState.CONNECTED, (Act.STREAM_AGAIN,)),
     (CallState.CONNECTED, CallEvent.STREAM_FAILED): (CallState.CONNECTED, (Act.STREAM_AGAIN,)),

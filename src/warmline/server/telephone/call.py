@@ -204,7 +204,8 @@ class Call:
                 self.begin_session()
             elif act is Act.END_SESSION:
                 self._end_session()
-            else:
+            elif act is not Act.STREAM_AGAIN or act not in self._acts:
+                # That a stream was lost may be told twice, by its socket and by the network.
                 self._acts.append(act)
         self._stir()
 
@@ -336,6 +337,8 @@ class Call:
             match act:
                 case Act.ANSWER | Act.REJECT:
                     await self._answer()
+                case Act.AWAIT_END:
+                    await self._until(lambda: self.state is not CallState.CONNECTED, _BROKEN_S)
                 case Act.STREAM_AGAIN:
                     await self._stream_again()
                 case Act.FALL_BACK:
@@ -365,7 +368,6 @@ class Call:
             await self.network.answer(self.details, self._house.place(self), records=self._records_from_start)
 
     async def _stream_again(self) -> None:
-        await self._until(lambda: self.state is not CallState.CONNECTED, _BROKEN_S)
         if self.state is not CallState.CONNECTED:
             return
         if self._asked_again >= _STREAMS - 1:

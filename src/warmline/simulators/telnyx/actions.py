@@ -9,26 +9,30 @@ import anyio
 
 from warmline.simulators.telephone.states import CallState
 from warmline.simulators.telnyx.call import TelnyxCall
+from warmline.simulators.telnyx.command import Command
 from warmline.simulators.telnyx.commands import (
     Answer,
     Bridge,
-    Command,
-    GatherUsingAudio,
-    GatherUsingSpeak,
     HangUp,
-    PlaybackStart,
-    PlaybackStop,
-    RecordStart,
-    RecordStop,
     Reject,
     SendDtmf,
-    Speak,
     StreamingStart,
     StreamingStop,
     Transfer,
     UpdateClientState,
 )
 from warmline.simulators.telnyx.errors import Refused
+from warmline.simulators.telnyx.sound_commands import (
+    GatherUsingAudio,
+    GatherUsingSpeak,
+    PlaybackStart,
+    PlaybackStop,
+    RecordStart,
+    RecordStop,
+    Speak,
+    TranscriptionStart,
+    TranscriptionStop,
+)
 
 __all__ = ["Switchboard", "act"]
 
@@ -92,6 +96,10 @@ def _do(switchboard: Switchboard, call: TelnyxCall, command: Command, recording_
             _announce(call, command)
         case GatherUsingAudio() | GatherUsingSpeak():
             call.start(_gather, call, command)
+        case TranscriptionStart(transcription_engine_config=config):
+            call.start_transcription(has_interim_results=config.interim_results)
+        case TranscriptionStop():
+            call.stop_transcription()
 
 
 def _answer(call: TelnyxCall, command: Answer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -40,6 +41,9 @@ class _Announcement:
     status: str = ""
     """How it was cut off; empty while nothing has."""
 
+    mark: str = ""
+    """What stands behind it on the line; another each time that it is played."""
+
     passed: anyio.Event = field(default_factory=anyio.Event)
     """Set when it was played once, or is not to be played any more."""
 
@@ -56,6 +60,7 @@ class Announcements:
         self._turn = anyio.Lock()
         self._current: _Announcement | None = None
         self._waiting: list[_Announcement] = []
+        self._marks = itertools.count(1)
 
     async def play_text(self, phone: Phone, text: str, times: int | str = 1) -> None:
         """Say a text; return when it was said, or stopped."""
@@ -69,9 +74,9 @@ class Announcements:
         make = partial(self._fetched, url, content)
         await self._play(phone, _Announcement("playback", about), make, times)
 
-    def passed(self) -> None:
-        """Note that what is played was played to its end."""
-        if self._current is not None:
+    def passed(self, mark: str) -> None:
+        """Note that what stands in front of a mark was played, or dropped, which was told already."""
+        if self._current is not None and self._current.mark == mark:
             self._current.passed.set()
 
     def stop(self, phone: Phone, *, is_current_only: bool = False) -> None:
@@ -113,9 +118,9 @@ class Announcements:
             self._current = announcement
             self._tell(f"call.{announcement.kind}.started", announcement.about)
             for _ in range(times if isinstance(times, int) else _FOREVER):
-                announcement.passed = anyio.Event()
+                announcement.passed, announcement.mark = anyio.Event(), str(next(self._marks))
                 phone.line.announcements.push(pcm, phone.now_s)
-                phone.line.announcements.mark("", phone.now_s)
+                phone.line.announcements.mark(announcement.mark, phone.now_s)
                 await announcement.passed.wait()
                 if announcement.status:
                     break

@@ -10,15 +10,18 @@ from typing import Any, Final, Protocol
 import anyio
 
 from warmline.core.clock import utc_now
+from warmline.simulators.script import Script
 from warmline.simulators.telephone.call import Call, Network
 from warmline.simulators.telephone.media import StreamFailed
 from warmline.simulators.telephone.placing import Callee, PlacedCall
 from warmline.simulators.telephone.report import LoggedStream
 from warmline.simulators.telephone.states import CallState
+from warmline.simulators.telephone.steps import Say
 from warmline.simulators.telnyx.announcements import Announcements
 from warmline.simulators.telnyx.commands import Dial, StreamOptions, Transfer
 from warmline.simulators.telnyx.errors import ENDED, Refused
 from warmline.simulators.telnyx.media import TelnyxStream
+from warmline.simulators.telnyx.transcription import Transcription
 from warmline.simulators.telnyx.webhooks import SigningKey, Webhooks
 
 __all__ = ["TelnyxCall", "TelnyxNetwork"]
@@ -47,6 +50,7 @@ class TelnyxNetwork(Network, Protocol):
     """What a leg needs beyond what every call does."""
 
     signing_key: SigningKey
+    script: Script
 
 
 class TelnyxCall(Call):
@@ -106,12 +110,14 @@ class TelnyxCall(Call):
             retry_s=placed.webhook_retry_s if placed else (1.0, 2.0, 4.0),
         )
         self.announcements = Announcements(network, self.tell)
+        self._script = network.script
         self._started_at = _now()
         self._stream: TelnyxStream | None = None
         self._options: StreamOptions | None = None
         self._answered_with: StreamOptions | None = None
         self._seen: dict[str, float] = {}
         self._on_digit: Callable[[str], None] | None = None
+        self._transcription: Transcription | None = None
 
     def tell(self, event: str, more: dict[str, Any] | None = None) -> anyio.Event:
         """Send a webhook; return what is set when the server was told for the first time."""
@@ -313,7 +319,7 @@ class TelnyxCall(Call):
 
     def on_announced(self, mark: str) -> None:
         """Take the end of an announcement."""
-        self.announcements.passed()
+        self.announcements.passed(mark)
 
     def check(self, *, may_ring: bool = False) -> None:
         """See whether a command can be done now.
@@ -342,6 +348,27 @@ class TelnyxCall(Call):
         self.bridged, other.bridged = other, self
         self.tell("call.bridged")
         other.tell("call.bridged")
+
+    def start_transcription(self, *, has_interim_results: bool) -> None:
+        """Write down what the person says from now on, in place of a transcription that goes on."""
+        phone = self.phone
+        assert phone is not None  # the call was answered, or the command refused
+        self.stop_transcription()
+        self._transcription = transcription = Transcription(
+            phone.caller.utterances,
+            [(step, self._recordings[step]) for step in self.person.caller if isinstance(step, Say)],
+            from_s=phone.now_s,
+            tell=self.tell,
+            has_interim_results=has_interim_results,
+        )
+        phone.attach(transcription)
+        self.start(transcription.understand, self._network.speech, self._script)
+
+    def stop_transcription(self) -> None:
+        """Write down no more; what is being said is lost."""
+        transcription, self._transcription = self._transcription, None
+        if transcription is not None and self.phone is not None:
+            self.phone.detach(transcription)
 
     def start_recording(self, channels: str, urls: dict[str, str]) -> None:
         """Record from now on; a recording that goes on is begun anew."""

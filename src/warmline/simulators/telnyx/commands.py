@@ -8,25 +8,28 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from warmline.simulators.telnyx.command import Command, Legs
 from warmline.simulators.telnyx.errors import Refused, unfit
+from warmline.simulators.telnyx.sound_commands import (
+    GatherUsingAudio,
+    GatherUsingSpeak,
+    PlaybackStart,
+    PlaybackStop,
+    RecordStart,
+    RecordStop,
+    Speak,
+    TranscriptionStart,
+    TranscriptionStop,
+)
 
 __all__ = [
     "ACTIONS",
     "Answer",
     "Bridge",
-    "Command",
     "Dial",
-    "Gather",
-    "GatherUsingAudio",
-    "GatherUsingSpeak",
     "HangUp",
-    "PlaybackStart",
-    "PlaybackStop",
-    "RecordStart",
-    "RecordStop",
     "Reject",
     "SendDtmf",
-    "Speak",
     "StreamOptions",
     "StreamingStart",
     "StreamingStop",
@@ -37,8 +40,9 @@ __all__ = [
 
 _StreamCodec = Literal["PCMU", "PCMA", "G722", "OPUS", "AMR-WB", "L16", "default"]
 _SendCodec = Literal["PCMU", "PCMA", "G722", "OPUS", "AMR-WB", "L16"]
-_Legs = Literal["self", "opposite", "both"]
 _NumberOrNumbers = str | list[str]
+_GOOGLE: Final = ("Google", "A")
+"""Two names of one engine."""
 
 _UNUSED: Final = {
     # Known to Telnyx, of no consequence here; by the schemas of its official SDK, 4.189.
@@ -59,13 +63,6 @@ _UNUSED: Final = {
 }
 
 
-class Command(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What every command may carry."""
-
-    client_state: str | None = None
-    command_id: str | None = None
-
-
 class StreamOptions(Command, kw_only=True, frozen=True):
     """How a call's sound is to be streamed."""
 
@@ -74,7 +71,7 @@ class StreamOptions(Command, kw_only=True, frozen=True):
     stream_codec: _StreamCodec = "default"
     stream_bidirectional_mode: Literal["mp3", "rtp"] = "mp3"
     stream_bidirectional_codec: _SendCodec = "PCMU"
-    stream_bidirectional_target_legs: _Legs = "opposite"
+    stream_bidirectional_target_legs: Legs = "opposite"
     stream_bidirectional_sampling_rate: Literal[8000, 16000, 22050, 24000, 48000] = 8000
 
     @property
@@ -98,48 +95,13 @@ class HangUp(Command, frozen=True, kw_only=True):
     """End the call."""
 
     reason: str | None = None
-    custom_headers: list[dict[str, str]] = []
+    custom_headers: tuple[dict[str, str], ...] = ()
 
 
 class Reject(Command, frozen=True, kw_only=True):
     """Don't take an incoming call."""
 
     cause: Literal["CALL_REJECTED", "USER_BUSY"]
-
-
-class PlaybackStart(Command, frozen=True, kw_only=True):
-    """Play a file to the person."""
-
-    audio_url: str | None = None
-    media_name: str | None = None
-    playback_content: str | None = None
-    audio_type: Literal["mp3", "wav"] = "mp3"
-    loop: Annotated[int, msgspec.Meta(ge=1, le=100)] | Literal["infinity"] = 1
-    overlay: bool = False
-    stop: Literal["current", "all"] | None = None
-    target_legs: _Legs = "self"
-    cache_audio: bool = True
-
-
-class PlaybackStop(Command, frozen=True, kw_only=True):
-    """Stop what is played to the person."""
-
-    stop: Literal["current", "all"] = "all"
-    overlay: bool = False
-
-
-class Speak(Command, frozen=True, kw_only=True):
-    """Say a text to the person."""
-
-    payload: Annotated[str, msgspec.Meta(min_length=1, max_length=3000)]
-    voice: str
-    payload_type: Literal["text", "ssml"] = "text"
-    language: str | None = None
-    stop: Literal["current", "all"] | None = None
-    target_legs: _Legs = "self"
-    loop: Annotated[int, msgspec.Meta(ge=1, le=100)] | Literal["infinity"] = 1
-    service_level: Literal["basic", "premium"] = "premium"
-    voice_settings: dict[str, Any] | None = None
 
 
 class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,7 +116,7 @@ class StreamingStart(StreamOptions, kw_only=True, frozen=True):
 
     stream_url: str
     stream_auth_token: Annotated[str, msgspec.Meta(max_length=4000)] = ""
-    custom_parameters: list[Parameter] = []
+    custom_parameters: tuple[Parameter, ...] = ()
     dialogflow_config: dict[str, Any] | None = None
     enable_dialogflow: bool = False
 
@@ -226,7 +188,7 @@ class Bridge(Command, frozen=True, kw_only=True):
     """The other one's."""
 
     hold_after_unbridge: bool = False
-    mute_dtmf: _Legs | Literal["none"] = "none"
+    mute_dtmf: Legs | Literal["none"] = "none"
     park_after_unbridge: str | None = None
     play_ringtone: bool = False
     ringtone: str | None = None
@@ -234,59 +196,6 @@ class Bridge(Command, frozen=True, kw_only=True):
     queue: str | None = None
     video_room_id: str | None = None
     video_room_context: str | None = None
-
-
-class RecordStart(Command, frozen=True, kw_only=True):
-    """Record both sides."""
-
-    channels: Literal["single", "dual"]
-    format: Literal["wav", "mp3"]
-    max_length: Annotated[int, msgspec.Meta(ge=0, le=14_400)] = 0
-    timeout_secs: int = 0
-    play_beep: bool = False
-    trim: Literal["trim-silence"] | None = None
-    recording_track: Literal["both", "inbound", "outbound"] = "both"
-    custom_file_name: str | None = None
-    transcription: bool = False
-
-
-class RecordStop(Command, frozen=True, kw_only=True):
-    """Record no more."""
-
-    recording_id: str | None = None
-
-
-class Gather(Command, kw_only=True, frozen=True):
-    """Which keys are waited for."""
-
-    minimum_digits: Annotated[int, msgspec.Meta(ge=1, le=128)] = 1
-    maximum_digits: Annotated[int, msgspec.Meta(ge=1, le=128)] = 128
-    maximum_tries: Annotated[int, msgspec.Meta(ge=1, le=128)] = 3
-    timeout_millis: Annotated[int, msgspec.Meta(ge=1)] = 60_000
-    inter_digit_timeout_millis: Annotated[int, msgspec.Meta(ge=1)] = 5_000
-    terminating_digit: str = "#"
-    valid_digits: str = "0123456789#*"
-
-
-class GatherUsingAudio(Gather, frozen=True, kw_only=True):
-    """Play a file, and wait for keys."""
-
-    audio_url: str | None = None
-    media_name: str | None = None
-    invalid_audio_url: str | None = None
-    invalid_media_name: str | None = None
-
-
-class GatherUsingSpeak(Gather, frozen=True, kw_only=True):
-    """Say a text, and wait for keys."""
-
-    payload: Annotated[str, msgspec.Meta(min_length=1, max_length=3000)]
-    voice: str
-    payload_type: Literal["text", "ssml"] = "text"
-    invalid_payload: str | None = None
-    language: str | None = None
-    service_level: Literal["basic", "premium"] = "premium"
-    voice_settings: dict[str, Any] | None = None
 
 
 class UpdateClientState(Command, kw_only=True, frozen=True):
@@ -311,6 +220,8 @@ ACTIONS: Final[dict[str, type[Command]]] = {
     "speak": Speak,
     "streaming_start": StreamingStart,
     "streaming_stop": StreamingStop,
+    "transcription_start": TranscriptionStart,
+    "transcription_stop": TranscriptionStop,
     "transfer": Transfer,
 }
 """By the last part of the path."""
@@ -366,6 +277,8 @@ def _check(command: Command) -> None:
         raise _bad("give one of audio_url, media_name", "/audio_url")
     if isinstance(command, StreamOptions):
         _check_stream(command)
+    if isinstance(command, TranscriptionStart):
+        _check_transcription(command)
 
 
 def _check_stream(options: StreamOptions) -> None:
@@ -375,6 +288,20 @@ def _check_stream(options: StreamOptions) -> None:
     for name in ("stream_codec", "stream_bidirectional_codec"):
         if getattr(options, name) in ("G722", "OPUS", "AMR-WB"):
             raise _bad(f"{getattr(options, name)} is not simulated; PCMU, PCMA and L16 are", f"/{name}")
+
+
+def _check_transcription(command: TranscriptionStart) -> None:
+    for engine, pointer in (
+        (command.transcription_engine, "/transcription_engine"),
+        (
+            command.transcription_engine_config.transcription_engine,
+            "/transcription_engine_config/transcription_engine",
+        ),
+    ):
+        if engine not in _GOOGLE:
+            raise _bad(f"{engine} is not simulated; Google is", pointer)
+    if command.transcription_tracks != "inbound":
+        raise _bad("what the agent says is not written down here; give inbound", "/transcription_tracks")
 
 
 def _bad(detail: str, pointer: str) -> Refused:
