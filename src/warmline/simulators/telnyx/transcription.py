@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-import anyio.to_thread
-
 from warmline.audio.conversion import Pcm16kDecoder
 from warmline.core.formats import AudioFormat, Encoding
 from warmline.simulators.script import Script
@@ -82,7 +80,7 @@ class Transcription:
         for saying, pcm in self._sayings[self._done :]:
             text = script.transcript or saying.text
             if not text and saying not in self._texts:
-                text = await speech.transcribed(await anyio.to_thread.run_sync(_pcm16k, pcm))
+                text = await speech.transcribed(_pcm16k(pcm))
             self._texts.setdefault(saying, text)
 
     async def carry(self, spoken: bytes, heard: bytes) -> None:
