@@ -11,6 +11,7 @@ import anyio
 from phone_house import House
 
 from warmline.core.clock import SystemClock
+from warmline.server.vitals import Vitals
 from warmline.simulators.telephone.report import CallReport
 from warmline.simulators.telephone.steps import HangUp, Say, Step, WaitForReply
 
@@ -44,6 +45,8 @@ class Load:
     most_memory_mb: float = 0.0
     lags_p95_ms: list[float] = field(default_factory=list)
     lag_max_ms: float = 0.0
+    lag_here_max_ms: float = 0.0
+    """Of this process, which shares a core with the simulators."""
 
     @property
     def answers_ms(self) -> list[float]:
@@ -79,6 +82,7 @@ class Load:
             "memory_a_call_mb": round((self.most_memory_mb - memory_before_mb) / self.calls, 2),
             "loop_lag_p95_ms": max(self.lags_p95_ms, default=0.0),
             "loop_lag_max_ms": self.lag_max_ms,
+            "other_core_lag_max_ms": self.lag_here_max_ms,
         }
 
 
@@ -88,8 +92,10 @@ async def many_calls(house: House, count: int, questions: int) -> Load:
     steps: list[Step] = [GREETED, *_repeated(questions), HangUp()]
     load = Load(count, (), 0.0, house.server.cpu_s, house.simulators.cpu_s)
     began_s = CLOCK.now_s()
+    here = Vitals(CLOCK)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_look, house, load)
+        tasks.start_soon(here.run)
+        tasks.start_soon(_look, house, load, here)
         names = []
         apart_s = min(SPREAD_S / count, APART_S)
         for number in range(count):
@@ -103,7 +109,7 @@ async def many_calls(house: House, count: int, questions: int) -> Load:
     return load
 
 
-async def _look(house: House, load: Load) -> None:
+async def _look(house: House, load: Load, here: Vitals) -> None:
     """Ask the server now and then how it is; every tenth of a second of its loop is in one of the answers."""
     while True:
         await anyio.sleep(LOOK_S)
@@ -112,6 +118,7 @@ async def _look(house: House, load: Load) -> None:
         load.most_memory_mb = max(load.most_memory_mb, house.server.memory_mb)
         load.lags_p95_ms.append(health["loop_lag_p95_ms"])
         load.lag_max_ms = max(load.lag_max_ms, health["loop_lag_max_ms"])
+        load.lag_here_max_ms = max(load.lag_here_max_ms, here.figures()["loop_lag_max_ms"])
 
 
 def _repeated(questions: int) -> list[Step]:
