@@ -76,7 +76,7 @@ class Phone:
         self._streams: list[Media] = []
         self._on_press = on_press
         self._on_announced = on_announced
-        self._is_down = anyio.Event()
+        self._is_down = False
 
     @property
     def now_s(self) -> float:
@@ -104,7 +104,7 @@ class Phone:
 
     def put_down(self) -> None:
         """End the call from the other side; `run` returns at its next frame."""
-        self._is_down.set()
+        self._is_down = True
 
     async def run(self) -> bool:
         """Live until the call ends; return whether the person hung up, rather than the other side."""
@@ -115,9 +115,8 @@ class Phone:
             late_s = self.now_s - due_s
             if late_s > _BEHIND_S:
                 self._answered_at_s += late_s
-            with anyio.move_on_after(max(due_s - self.now_s, 0.0)):
-                await self._is_down.wait()
-            if self._is_down.is_set():
+            await anyio.sleep(max(due_s - self.now_s, 0.0))
+            if self._is_down:
                 return False
             act = self.caller.next()
             if act.hangs_up:
