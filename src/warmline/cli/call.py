@@ -63,7 +63,7 @@ def call_command(
     if simulate:
         if network not in ("", *_WEBHOOKS):
             raise ConfigError(f"--network {network}: there are {', '.join(_WEBHOOKS)}")
-        said = [_recording(name) for name in target]
+        said = [(Path(name).name, _recording(name)) for name in target]
         run(_simulated, said, network or "telnyx", interrupt, out, as_json, console)
         return
     if len(target) != 1 or not target[0].startswith("+"):
@@ -82,7 +82,7 @@ def _recording(name: str) -> bytes:
 
 
 async def _simulated(
-    said: list[bytes],
+    said: list[tuple[str, bytes]],
     network: str,
     interrupt_s: float | None,
     out: Path | None,
@@ -93,7 +93,7 @@ async def _simulated(
     control = found.control_urls[network]
     placed = {
         "webhook_url": found.url + _WEBHOOKS[network],
-        "caller": _steps(said, interrupt_s),
+        "caller": _steps([recording for _, recording in said], interrupt_s),
         **({"status_callback": f"{found.url}/twilio/status"} if network == "twilio" else {}),
     }
     async with _client(found) as client:
@@ -110,7 +110,7 @@ async def _simulated(
     if as_json:
         print(json.dumps(report))  # noqa: T201 - it is the output
     else:
-        _show_report(report, Console())
+        _show_report(report, [name for name, _ in said], Console())
 
 
 def _steps(said: list[bytes], interrupt_s: float | None) -> list[dict[str, Any]]:
@@ -128,27 +128,21 @@ def _steps(said: list[bytes], interrupt_s: float | None) -> list[dict[str, Any]]
     return [*steps, {"step": "wait_for_reply", "silence_ms": _SILENCE_MS}, {"step": "hang_up"}]
 
 
-def _show_report(report: dict[str, Any], console: Console) -> None:
+def _show_report(report: dict[str, Any], said: list[str], console: Console) -> None:
     """Show what the caller heard, and when."""
     table = Table(box=None, header_style="bold")
     table.add_column("the caller said")
-    for column in (
-        "s into the call",
-        "silence before the answer, ms",
-        "answer, s",
-        "gaps, ms",
-        "silent after, ms",
-    ):
-        table.add_column(column, justify="right")
-    for turn in report["turns"]:
+    for column in ("at", "waited", "answer", "longest gap", "interrupted in"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, turn in zip(["[dim]nothing yet", *said], report["turns"], strict=False):
         began_s, ended_s = turn["reply_began_s"], turn["reply_ended_s"]
         table.add_row(
-            turn["said"] or "[dim]nothing yet",
-            f"{turn['speech_began_s']:.1f}",
-            _figure(turn["response_ms"]),
-            "-" if began_s is None else f"{ended_s - began_s:.1f}",
-            _figure(turn["longest_gap_ms"]) if turn["underruns"] else "0",
-            _figure(turn["silenced_after_ms"]),
+            name,
+            f"{turn['speech_began_s']:.1f} s",
+            _ms(turn["response_ms"]),
+            "-" if began_s is None else f"{ended_s - began_s:.1f} s",
+            "-" if began_s is None else _ms(turn["longest_gap_ms"]),
+            _ms(turn["silenced_after_ms"]),
         )
     console.print(table)
     answered_s = report["answered_at_s"]
@@ -160,6 +154,10 @@ def _show_report(report: dict[str, Any], console: Console) -> None:
     problem = f"; {report['problem']}" if report["problem"] else ""
     ended = f"ended by the {report['ended_by'] or 'network'} ({report['cause']})"
     console.print(f"\n{told}; {ended}{problem}", highlight=False)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f} ms"
 
 
 def _figure(value: float | None) -> str:

@@ -79,8 +79,14 @@ async def _serve(load: SettingsWith, profile: str | None) -> None:
             _tell_who_serves(providers, console)
             if profile is not None:
                 held.enter_context(told_to_others(_server(listener, found)))
-                console.print("Call it with [bold]warmline call --simulate[/] RECORDING", highlight=False)
-            await serve(listener, settings, knowledge, providers, lambda: _tell_url(listener, console))
+            is_simulated = profile is not None
+            await serve(
+                listener,
+                settings,
+                knowledge,
+                providers,
+                lambda: _tell_url(listener, console, is_simulated=is_simulated),
+            )
         finally:
             starting.stop()
 
@@ -128,7 +134,7 @@ def _url(listener: socket.socket) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def _tell_url(listener: socket.socket, console: Console) -> None:
+def _tell_url(listener: socket.socket, console: Console, *, is_simulated: bool) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::"):
@@ -138,3 +144,5 @@ def _tell_url(listener: socket.socket, console: Console) -> None:
             "certificate in front for others."
         )
     console.print(f"Talk at [bold]http://{shown}:{port}/[/]   (Ctrl+C stops)", highlight=False)
+    if is_simulated:
+        console.print("Call it: warmline call --simulate RECORDING.wav", highlight=False)

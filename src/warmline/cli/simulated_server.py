@@ -52,6 +52,7 @@ def find_simulated_server() -> SimulatedServer:
 
 
 def _path() -> Path:
+    # Not the runtime folder: where no session of a desktop or a login provides one, it is anybody's.
     return platformdirs.user_state_path("warmline") / "simulated-server.json"
 
 
