@@ -148,7 +148,7 @@ def test_a_conversation_goes_through_all_three_providers():
     """Deepgram hears the recording, OpenAI answers, ElevenLabs speaks."""
     question = Path(__file__).parents[2] / "examples" / "when-are-you-open.wav"
     done = subprocess.run(
-        [*COMMAND, "talk", str(question), "--text", "Hello", "--simulate", "--speed", "5", "--json"],
+        [*COMMAND, "talk", str(question), "--text", "Hello", "--simulate", "--speed", "2", "--json"],
         capture_output=True,
         text=True,
         timeout=90,
