@@ -11,7 +11,6 @@ import telnyx
 
 from tests.simulators.telephone_server import over, place, telephone_server, tone, wav
 from tests.simulators.telnyx_running import sdk_client, telnyx_running
-from warmline.core.formats import PCM_16K
 from warmline.simulators.faults import parse_fault
 from warmline.simulators.telephone.placing import Callee
 from warmline.simulators.telephone.steps import HangUp, Press, Say, Stay, Wait
@@ -231,19 +230,6 @@ async def test_what_is_said_is_written_down(client, simulator, server):
     assert final.transcription_data.transcript == "When do you open?"
     assert final.transcription_data.confidence > 0
     assert final.client_state == base64.b64encode(b"one").decode()
-    call.end("normal_clearing", "person")
-    await over(call)
-
-
-async def test_of_a_recording_is_written_down_what_is_recognised(client, simulator, server):
-    recording = wav((await simulator.speech.spoken("When do you open?", PCM_16K)).audio, 16_000)
-    call = await place(simulator, server, Say(audio=recording), Stay())
-    await client.calls.actions.answer(call.network_id)
-    await client.calls.actions.start_transcription(call.network_id)
-    await server.until(lambda: "call.transcription" in server.events, within_s=20)
-    (told,) = [hook.payload for hook in server.hooks if hook.event == "call.transcription"]
-    assert told["transcription_data"]["is_final"]
-    assert "open" in told["transcription_data"]["transcript"]
     call.end("normal_clearing", "person")
     await over(call)
 
