@@ -85,6 +85,15 @@ class House:
         """Have something go wrong with a simulator's next request."""
         await self._told("POST", f"{self.found.control_urls[provider]}/faults", fault)
 
+    async def has_fault_left(self, provider: str) -> bool:
+        """Return whether a fault has met nothing yet."""
+        return bool(await self._told("GET", f"{self.found.control_urls[provider]}/faults"))
+
+    async def warnings(self) -> int:
+        """Return how many warnings and errors the server has logged; a line that is lost is one."""
+        told = await anyio.Path(self.log).read_text("utf-8", "replace")
+        return len(re.findall(r"^\S+ (?:warning|error) ", told, re.MULTILINE))
+
     async def active(self) -> dict[str, int]:
         """Return how many requests and sockets each simulator serves."""
         urls = self.found.control_urls.items()

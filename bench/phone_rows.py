@@ -106,7 +106,9 @@ class Phases:
         self.paused_wait = Row(
             "long call: longest that an answer waited for its connections", "ms", 1, "316 to 386 each turn"
         )
-        self.paused_lost = Row("long call: providers' lines lost under it", "lines", 0)
+        self.paused_lost = Row(
+            "long call: lines lost meanwhile, and what else the server warns of", "things", 0
+        )
         self.gone = {
             moment: Row(f"hang-up when {moment}: to the call's end", "ms", 500) for moment in MOMENTS
         }
@@ -171,7 +173,7 @@ class Phases:
             self.cut_lost.samples.append(lost)
             self.cut_twice.samples.append(twice)
             self.cut_gap.samples.append(turn.longest_gap_ms)
-            if not (await self._house.record(report.network_id))["figures"]["setbacks"]:
+            if await self._house.has_fault_left("elevenlabs"):
                 raise RuntimeError("the voice was to be cut, and was not")
 
     async def rapid_exchanges(self, exchanges: int) -> None:
@@ -184,12 +186,13 @@ class Phases:
         """Ask, say nothing for long, and ask again."""
         before_s = max(length_s - pause_s - BEFORE_LAST_S, 0.0)
         steps: list[Step] = [GREETED, ASK, LISTEN, Wait(wait_s=before_s), Wait(wait_s=pause_s), ASK]
+        warnings = await self._house.warnings()
         name = await self._house.place([*steps, Wait(wait_s=2.5), HangUp()])
         [report] = await self._house.over([name])
         _note_answers(self.paused, report.turns[-1:])
         figures = (await self._house.record(report.network_id))["figures"]
         self.paused_wait.samples.append(figures["line_wait_max_ms"])
-        self.paused_lost.samples.append(figures["setbacks"])
+        self.paused_lost.samples.append(figures["setbacks"] + await self._house.warnings() - warnings)
 
     async def hang_ups(self, moments: Sequence[HangUpAt]) -> None:
         """Hang up at moments of as many calls, which go on side by side, and look for what is left of them.
