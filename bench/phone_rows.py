@@ -26,7 +26,7 @@ THREE: Final = "The library opens at nine in the morning. On Sundays it is close
 TEN: Final = " ".join([THREE, THREE, THREE, "Children may borrow ten books at a time."])
 MOMENTS: Final[tuple[HangUpAt, ...]] = ("initiated", "answered", "streaming", "speaking", "replying")
 GONE_S: Final = 8.0
-"""How long what a call held may stay before it counts as left over: webhooks' connections are kept for 5 s."""
+"""How long what a call held may stay before it is left over; webhooks' connections are kept for 5 s."""
 
 BEFORE_LAST_S: Final = 9.0
 """What a call's greeting, first question and last one take, with their answers."""
