@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from warmline.channels.whatsapp.failure_kinds import GraphFailureKind
-from warmline.channels.whatsapp.retrying import Confirm, GiveUp, Pause, Wait, next_step
+from warmline.channels.whatsapp.retrying import Confirm, GiveUp, NextStep, Pause, Wait, next_step
 from warmline.channels.whatsapp.window import MARGIN_S, WINDOW_S, is_open
 
 pytestmark = pytest.mark.unit
@@ -17,7 +17,7 @@ CHANCES = st.floats(0, 1)
 
 def steps(kind, *, sending=True, chance=0.0):
     """Return what is done after each failure, until nothing is."""
-    found = []
+    found: list[NextStep] = []
     while not found or not isinstance(found[-1], GiveUp | Pause):
         found.append(next_step(kind, len(found) + 1, sending=sending, chance=chance))
     return found
