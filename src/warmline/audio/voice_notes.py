@@ -10,7 +10,7 @@ import soundfile
 
 from warmline.audio.resample import StreamResampler
 
-__all__ = ["BITRATE", "NOTE_BYTES", "NOTE_TYPE", "encode"]
+__all__ = ["BITRATE", "NOTE_BYTES", "NOTE_NAME", "NOTE_TYPE", "encode"]
 
 BITRATE: Final = 24_000
 """Bits a second: at this rate Opus carries all of a voice's band without faults that one hears."""
@@ -19,7 +19,11 @@ NOTE_BYTES: Final = 524_288
 """Up to 512 KB WhatsApp shows a note with a play button, and a larger one with an arrow to fetch it by.
 https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/audio-messages"""
 
-NOTE_TYPE: Final = "audio/ogg; codecs=opus"
+NOTE_TYPE: Final = "audio/ogg"
+"""What a note is uploaded as; with `; codecs=opus`, as incoming ones are told, Meta refuses it."""
+
+NOTE_NAME: Final = "voice-note.ogg"
+"""What it is uploaded under: another ending is another type to Meta, and the note never arrives (131053)."""
 
 _LOWER_BITRATES: Final = (16_000, 12_000, 8_000)
 """What is tried where a note would be too large; at the last one a voice sounds as over a telephone."""

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.pool.far_end import far_end
+from warmline.audio.voice_notes import NOTE_NAME, NOTE_TYPE
 from warmline.channels.whatsapp import client as graph_client
 from warmline.channels.whatsapp.addressee import Addressee
 from warmline.channels.whatsapp.client import GraphClient, number_request
@@ -170,7 +171,7 @@ async def test_a_voice_note_is_uploaded_as_a_form_and_sent_by_its_id(tmp_path):
     """WhatsApp tells a voice note by its type and its file's name."""
     async with running(tmp_path) as (client, graph, _):
         graph.answers = [(200, {"id": "77"}), sent()]
-        media_id = await client.upload("111", OGG, "audio/ogg; codecs=opus", "answer.ogg")
+        media_id = await client.upload("111", OGG, NOTE_TYPE, NOTE_NAME)
         await client.send("111", voice_note_message(ANN, media_id))
     (_, path, headers, form), (*_, body) = graph.asked
     assert path == "/v26.0/111/media"
@@ -178,10 +179,10 @@ async def test_a_voice_note_is_uploaded_as_a_form_and_sent_by_its_id(tmp_path):
     *parts, last = form.split(b"--" + boundary)
     assert last == b"--\r\n"
     assert b'name="messaging_product"\r\n\r\nwhatsapp\r\n' in parts[1]
-    assert b'name="type"\r\n\r\naudio/ogg; codecs=opus\r\n' in parts[2]
+    assert b'name="type"\r\n\r\naudio/ogg\r\n' in parts[2]
     head, _, content = parts[3].partition(b"\r\n\r\n")
-    assert b'name="file"; filename="answer.ogg"' in head
-    assert b"content-type: audio/ogg; codecs=opus" in head
+    assert b'name="file"; filename="voice-note.ogg"' in head
+    assert b"content-type: audio/ogg" in head
     assert content == OGG + b"\r\n"
     assert json.loads(body)["audio"] == {"id": "77", "voice": True}
 

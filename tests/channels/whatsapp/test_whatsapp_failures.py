@@ -169,7 +169,9 @@ def test_an_id_that_is_unknown_is_a_file_that_is_gone_where_a_file_was_asked_for
     """Elsewhere it is a setting that is wrong."""
     unknown = body(100, "Unsupported get request", error_subcode=33)
     assert failure(400, {}, unknown, what="x", is_media=True).kind is K.MEDIA_GONE
-    assert failure(400, {}, unknown, what="x").kind is K.REFUSED
+    told = failure(400, {}, unknown, what="x")
+    assert told.kind is K.REFUSED
+    assert "whatsapp.phone_number_id" in str(told)
 
 
 def test_a_status_that_tells_of_a_failure_has_the_same_kinds():

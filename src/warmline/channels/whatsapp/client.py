@@ -173,7 +173,7 @@ class GraphClient:
         Args:
             phone_number_id: Ours that it will be sent from.
             content: The file's.
-            mime_type: Such as `audio/ogg; codecs=opus`.
+            mime_type: Such as `audio/ogg`, without parameters.
             name: The file's; its ending has to fit the type.
         """
         what = "uploading a file"

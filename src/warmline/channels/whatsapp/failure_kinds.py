@@ -13,6 +13,7 @@ from typing import Final
 __all__ = [
     "BROKEN",
     "MEDIA",
+    "NO_SUCH_NUMBER",
     "OUTCOME_UNKNOWN",
     "GraphFailureKind",
     "Meaning",
@@ -83,6 +84,9 @@ _PERSON: Final = Meaning(
     "this person can't be sent messages now: no WhatsApp, an old version of it, or its terms not accepted",
 )
 MEDIA: Final = Meaning(_K.MEDIA_GONE, "the file can't be had any more: ask for it anew, or upload it again")
+NO_SUCH_NUMBER: Final = Meaning(
+    _K.REFUSED, "it knows no such number: see whatsapp.phone_number_id and whatsapp.base_urls"
+)
 OUTCOME_UNKNOWN: Final = Meaning(
     _K.UNKNOWN_OUTCOME, "it may have been accepted: wait for a status before it is sent again"
 )
@@ -144,7 +148,7 @@ _MEANINGS: Final[Mapping[int, Meaning]] = {
 _BY_STATUS: Final[Mapping[int, Meaning]] = {
     401: _TOKEN,
     403: _PERMISSION,
-    404: Meaning(_K.REFUSED, "it knows no such number: see whatsapp.phone_number_id and whatsapp.base_urls"),
+    404: NO_SUCH_NUMBER,
     408: BROKEN,
     429: _FASTER,
 }

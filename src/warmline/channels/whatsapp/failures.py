@@ -11,6 +11,7 @@ import msgspec
 from warmline.channels.whatsapp.failure_kinds import (
     BROKEN,
     MEDIA,
+    NO_SUCH_NUMBER,
     OUTCOME_UNKNOWN,
     GraphFailureKind,
     Meaning,
@@ -116,8 +117,8 @@ def failure(
     """
     error = _error(body)
     meaning = meaning_of(error.code, status, is_transient=error.is_transient)
-    if is_media and (error.code, error.subcode) == _NO_SUCH_OBJECT:
-        meaning = MEDIA
+    if (error.code, error.subcode) == _NO_SUCH_OBJECT:
+        meaning = MEDIA if is_media else NO_SUCH_NUMBER
     # Somebody between us and Meta says that there was no answer in time, or that one was garbled.
     if is_sending and error.code < 0 and (status >= 500 or status == 408):
         meaning = OUTCOME_UNKNOWN
