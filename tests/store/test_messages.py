@@ -77,13 +77,15 @@ def test_a_person_who_is_forgotten_leaves_nothing_but_the_knowledge_that_it_was_
     messages, outbox = Messages(database), Outbox(database)
     messages.add(answered(1))
     messages.add(replace(answered(2), id="other person", user_key="US.1"))
-    messages.add(replace(JOB, id="this one"))
+    asking = replace(JOB, id="this one", sent_s=1_001)
+    messages.add(asking)
+    messages.add(replace(JOB, id="said since", sent_s=1_002))
     outbox.intend("wa_1", 0)
     outbox.accepted("wa_1/0", "wamid.1", 5.0)
     outbox.keep_notes("wa_1", [Note(0, b"OggS", 1.0)])
     outbox.told(Status("wamid.1", "read", 5, callback_data="wa_1/0", proves_acceptance=True), 5.0)
-    assert messages.forget(JOB.user_key, except_for="this one") == 1
-    assert messages.forget(JOB.user_key, except_for="this one") == 0
+    assert messages.forget(JOB.user_key, up_to=asking) == 1
+    assert messages.forget(JOB.user_key, up_to=asking) == 0
     with database.engine.connect() as connection:
         for table in ("whatsapp_jobs", "whatsapp_sends", "whatsapp_notes", "whatsapp_statuses"):
             rows = [tuple(row) for row in connection.execute(sa.text(f"SELECT * FROM {table}"))]
@@ -93,6 +95,7 @@ def test_a_person_who_is_forgotten_leaves_nothing_but_the_knowledge_that_it_was_
             assert "wamid.1" not in str(rows)
     assert messages.add(JOB) is False
     assert len(messages.listed(user_key="US.1")) == 1
+    assert {job.id for job in messages.listed(user_key=JOB.user_key)} == {"this one", "said since"}
 
 
 def test_what_is_old_is_forgotten_unless_it_is_still_to_be_answered(database):

@@ -180,16 +180,19 @@ class Messages:
         with self._engine.connect() as connection:
             return int(connection.execute(wanted).scalar() or 0)
 
-    def forget(self, user_key: str, *, except_for: str = "") -> int:
+    def forget(self, user_key: str, *, up_to: Job | None = None) -> int:
         """Delete what a person said and was answered, and who they are; return how many messages it was.
 
         A row stays for each message, without any of that, so that a webhook that comes again is known.
 
         Args:
             user_key: The person.
-            except_for: A message that is to be answered still.
+            up_to: The message that asks for it, which stays, as does what they said after it; None for all.
         """
-        return self._forget(_JOB.user_key == user_key, _JOB.id != except_for)
+        which = [_JOB.user_key == user_key]
+        if up_to is not None:
+            which += [_JOB.id != up_to.id, _JOB.sent_s <= up_to.sent_s]
+        return self._forget(*which)
 
     def forget_older(self, before_s: float) -> int:
         """Do the same with all messages that were received before."""

@@ -135,7 +135,7 @@ class MessageWork:
                 self._say(job, message, self._policy.not_understood)
                 return JobState.ANSWERED, "no words were heard in it"
             if self._engine.step("wants to be forgotten", lambda: self._policy.is_to_forget(text)):
-                self._engine.step("forget", lambda: self._messages.forget(job.user_key, except_for=job.id))
+                self._engine.step("forget", lambda: self._messages.forget(job.user_key, up_to=job))
                 self._say(job, message, self._policy.forgotten)
                 return JobState.ANSWERED, "everything said before was deleted, as was asked for"
             answer = self._answered(job, message, text)
