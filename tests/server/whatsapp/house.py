@@ -214,9 +214,8 @@ class House:
 
     def run(self) -> None:
         """Do what waits; what a kill leaves is done by the next call."""
-        work = MessageWork(
-            self.engine, Portal(), self.agent, self.messages, self.outbox, self.policy, lambda: self.now_s
-        )  # type: ignore[arg-type]
+        parts: tuple[Any, ...] = (self.engine, Portal(), self.agent, self.messages, self.outbox, self.policy)
+        work = MessageWork(*parts, lambda: self.now_s)
         while self.queue:
             self.engine.run(self.queue[0], work)
             self.queue.pop(0)

@@ -11,7 +11,7 @@ from warmline.channels.whatsapp.failure_kinds import GraphFailureKind
 from warmline.channels.whatsapp.incoming import MessageKind
 from warmline.errors import InputError, ProviderRejected, ProviderUnavailable
 from warmline.server.whatsapp.policy import MessagePolicy, job_id_of, priority_of, queue_key
-from warmline.server.whatsapp.work import PAUSE
+from warmline.server.whatsapp.tries import PAUSE
 from warmline.store.database import Database
 from warmline.store.messages import Exchange, JobState
 from warmline.store.outbox import SendState

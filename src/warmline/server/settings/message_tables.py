@@ -134,6 +134,14 @@ class WhatsAppTable:
         at_most=512,
     )
     template_language: str = setting("en_US", "As it was approved in.", at_least=2, at_most=20)
+    confirm_s: float = setting(
+        20.0,
+        "How long it is waited to be told of a message that may or may not have been sent, before it is sent "
+        "again; then three and nine times as long.",
+        unit="s",
+        at_least=0.5,
+        at_most=600,
+    )
     look_ms: int = setting(
         100,
         "How often it is looked whether there is a message to answer; half of it passes before an answer is "

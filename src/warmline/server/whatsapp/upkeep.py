@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from warmline.errors import ProviderError
 from warmline.server.whatsapp.agent import MessageAgent
 from warmline.server.whatsapp.engine import JobEngine
-from warmline.server.whatsapp.work import PAUSE
+from warmline.server.whatsapp.tries import PAUSE
 from warmline.store.messages import Messages
 from warmline.store.workers import Workers
 
