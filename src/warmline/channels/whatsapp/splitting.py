@@ -77,10 +77,10 @@ def _split(text: str, most: int, measure: _Measure) -> list[str]:
     parts: list[str] = []
     part, size = "", 0
     for piece in _pieces(text, most, measure, _CUTS):
-        if size + measure(piece.strip()) > most:
+        # Blanks at the end may be more than there is room for: they go, if it is a part's end.
+        if size + measure(piece.rstrip()) > most:
             parts.append(part)
             part, size = "", 0
-        # A piece that is blank may be longer than there is room for; none is needed where a part begins.
         part += piece if part else piece.lstrip()
         size = measure(part)
     parts.append(part)
