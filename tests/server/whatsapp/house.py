@@ -1,11 +1,11 @@
-"""Messages answered without threads and without time, by an engine that remembers and a WhatsApp that tells."""
+"""Messages answered without threads and without time: an engine that remembers, a WhatsApp that tells."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from warmline.channels.whatsapp.addressee import Addressee
 from warmline.channels.whatsapp.failure_kinds import GraphFailureKind
@@ -214,8 +214,8 @@ class House:
 
     def run(self) -> None:
         """Do what waits; what a kill leaves is done by the next call."""
-        parts: tuple[Any, ...] = (self.engine, Portal(), self.agent, self.messages, self.outbox, self.policy)
-        work = MessageWork(*parts, lambda: self.now_s)
+        engine, portal, agent = cast("tuple[Any, Any, Any]", (self.engine, Portal(), self.agent))
+        work = MessageWork(engine, portal, agent, self.messages, self.outbox, self.policy, lambda: self.now_s)
         while self.queue:
             self.engine.run(self.queue[0], work)
             self.queue.pop(0)

@@ -11,10 +11,11 @@ from typing import Any, Final
 import anyio
 import anyio.to_thread
 
-from warmline.audio.voice_notes import NOTE_TYPE, encode
+from warmline.audio.voice_notes import NOTE_NAME, NOTE_TYPE, encode
 from warmline.channels.whatsapp.client import GraphClient
 from warmline.channels.whatsapp.failures import GraphFailure
 from warmline.channels.whatsapp.incoming import IncomingMessage
+from warmline.channels.whatsapp.media import recording_name
 from warmline.channels.whatsapp.splitting import split_for_notes
 from warmline.core.formats import PCM_24K
 from warmline.core.urgency import in_background
@@ -30,8 +31,6 @@ _log = logging.getLogger(__name__)
 
 _TYPING_S: Final = 20.0
 """WhatsApp shows that somebody is typing for 25 s."""
-
-_NOTE_NAME: Final = "answer.ogg"
 
 
 class MessageAgent:
@@ -80,7 +79,7 @@ class MessageAgent:
         async with self._at_work(message):
             place = await self._client.media(message.media_id, message.phone_number_id)
             recording = await self._client.download(place, self._most_bytes)
-            name = f"message.{_ending(place.mime_type or message.mime_type)}"
+            name = recording_name(place.mime_type or message.mime_type)
             return await self._transcriber.transcribe(recording, name, self._language)
 
     async def answer(self, message: IncomingMessage, before: Sequence[Exchange], text: str) -> str:
@@ -114,7 +113,7 @@ class MessageAgent:
     async def upload(self, phone_number_id: str, note: Note) -> str:
         """Return the id of a note that is uploaded."""
         with in_background():
-            return await self._client.upload(phone_number_id, note.audio, NOTE_TYPE, _NOTE_NAME)
+            return await self._client.upload(phone_number_id, note.audio, NOTE_TYPE, NOTE_NAME)
 
     async def send(self, phone_number_id: str, body: dict[str, Any]) -> str:
         """Send a message; return its id."""
@@ -143,9 +142,3 @@ class MessageAgent:
                 await self._client.mark_read(message.phone_number_id, message.id, typing=True)
             except GraphFailure as failure:
                 _log.info("whatsapp.typing_not_shown", extra={"problem": str(failure)})
-
-
-def _ending(mime_type: str) -> str:
-    """Return how a file of this type is named: who listens goes by that."""
-    subtype = mime_type.partition(";")[0].strip().partition("/")[2]
-    return {"mpeg": "mp3", "mp4": "m4a"}.get(subtype, subtype) or "ogg"

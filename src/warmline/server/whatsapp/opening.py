@@ -30,8 +30,8 @@ from warmline.server.whatsapp.engine import JobEngine
 from warmline.server.whatsapp.policy import MessagePolicy
 from warmline.server.whatsapp.receiving import Receiving
 from warmline.server.whatsapp.routes import whatsapp_routes
-from warmline.server.whatsapp.upkeep import Upkeep
 from warmline.server.whatsapp.tries import PAUSE
+from warmline.server.whatsapp.upkeep import Upkeep
 from warmline.server.whatsapp.work import MessageWork
 from warmline.session.correspondence import Correspondence
 from warmline.session.settings import Providers, SessionSettings
@@ -110,7 +110,16 @@ async def open_whatsapp(
             at_once=_JOBS,
             look_s=table.look_ms / 1000,
         )
-        work = MessageWork(engine, portal, agent, messages, outbox, message_policy(table), now_s, confirm_scale=table.confirm_s / _CONFIRM_S)
+        work = MessageWork(
+            engine,
+            portal,
+            agent,
+            messages,
+            outbox,
+            message_policy(table),
+            now_s,
+            confirm_scale=table.confirm_s / _CONFIRM_S,
+        )
         await anyio.to_thread.run_sync(workers.seen, worker, now_s())
         # Whoever starts the process has set another token, or found that this one was not at fault.
         await anyio.to_thread.run_sync(messages.resume, PAUSE)
