@@ -26,6 +26,7 @@ from warmline.simulators.simulator import KEY, Simulator
 from warmline.simulators.speech import Speech
 from warmline.simulators.telnyx.simulator import TelnyxSimulator
 from warmline.simulators.twilio.simulator import TwilioSimulator
+from warmline.simulators.whatsapp.simulator import WhatsAppSimulator
 
 __all__ = ["KEY", "SUFFIX", "Running", "provider_names", "simulators_running"]
 
@@ -43,6 +44,7 @@ _KINDS: Final[tuple[type[Simulator], ...]] = (
     DeepgramSimulator,
     TelnyxSimulator,
     TwilioSimulator,
+    WhatsAppSimulator,
 )
 
 

@@ -189,7 +189,11 @@ class Simulator(ABC):
             return self.refusal(FaultKind.RATE_LIMITED)
         if fault is not None and fault.kind is FaultKind.MUTE and "upgrade" not in request.headers:
             await anyio.sleep_forever()
-        return await handler(request)
+        response = await handler(request)
+        if fault is not None and fault.kind is FaultKind.LOST_RESPONSE:
+            reset(request.transport)
+            raise Gone
+        return response
 
     async def _show_script(self, _: web.Request) -> web.Response:
         return json_response(self.script)
