@@ -13,7 +13,8 @@ WarmlineError
 │     └─ NoAnswer                   it stands, but nothing came back in time
 ├─ ProviderError                    a provider failed; carries provider, phase, retryable, request id
 │  ├─ ProviderUnavailable           trying again, or elsewhere, may help
-│  └─ ProviderRejected              key, quota or input: trying again will not help
+│  ├─ ProviderRejected              key, quota or input: trying again will not help
+│  └─ GraphFailure                  WhatsApp's, either of the two; in `channels.whatsapp.failures`, with its kinds
 ├─ ToolError                        a tool could not do what it was asked for; the text is told to the model
 ├─ ProtocolError
 │  ├─ LocalProtocolError            our bug: we broke the wire's rules

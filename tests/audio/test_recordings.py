@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from warmline.audio.recordings import read_recording, wav_file, write_wav
+from warmline.audio.recordings import decode_recording, read_recording, wav_file, write_wav
 from warmline.core.formats import PCM_16K, PCMA_8K, PCMU_8K
 from warmline.errors import InputError
 
@@ -57,6 +57,7 @@ def test_compressed_recording_when_known_to_libsndfile_is_read(tmp_path, name):
     kind = {"x.opus": {"format": "OGG", "subtype": "OPUS"}}.get(name, {})
     soundfile.write(path, tone(48_000), 48_000, **kind)
     assert_is_the_tone(read_recording(path), tolerance_s=0.08)
+    assert decode_recording(path.read_bytes(), name) == read_recording(path)
 
 
 def test_channels_when_different_are_mixed(tmp_path):
@@ -92,6 +93,9 @@ def test_file_when_no_recording_is_refused_with_advice(tmp_path, content, told, 
     with pytest.raises(InputError, match=told) as refused:
         read_recording(path)
     assert str(path) in str(refused.value)
+    with pytest.raises(InputError, match=told) as refused:
+        decode_recording(content, name)
+    assert name in str(refused.value)
 
 
 def test_recording_when_without_samples_is_refused(tmp_path):
@@ -109,6 +113,16 @@ def test_recording_when_longer_than_the_limit_is_refused(tmp_path):
     assert len(read_recording(path, limit_s=3.0)) == 96_000
     with pytest.raises(InputError, match=r"longer than 2\.5 s"):
         read_recording(path, limit_s=2.5)
+    with pytest.raises(InputError, match=r"note\.wav: it lasts longer than 2\.5 s"):
+        decode_recording(path.read_bytes(), "note.wav", limit_s=2.5)
+
+
+def test_recording_when_its_header_asks_for_very_many_channels_is_refused(tmp_path):
+    """Each block of it would be large."""
+    path = tmp_path / "x.wav"
+    soundfile.write(path, np.zeros((100, 200)), 16_000)
+    with pytest.raises(InputError, match="200 channels"):
+        read_recording(path)
 
 
 @pytest.mark.parametrize("name", ["missing.wav", "."])
@@ -145,6 +159,7 @@ def test_recording_when_it_needs_pyav_is_read_or_the_way_to_it_is_told(tmp_path,
             read_recording(path)
     else:
         assert_is_the_tone(read_recording(path), tolerance_s=0.08)
+        assert decode_recording(path.read_bytes(), name) == read_recording(path)
 
 
 @pytest.mark.parametrize(

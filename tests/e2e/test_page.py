@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.browser import eventually, needs_chromium, opened_page, say
 from tests.wire.server import Server, knowledge, running_server
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.interfaces.vad import OnProbability, VoiceActivityDetector, VoiceActivityStream
 from warmline.server.assembly import open_providers
 from warmline.server.settings import Settings
@@ -31,14 +32,14 @@ class TimedDetector:
         self._detector = detector
         self.told_at_ms: list[float] = []
 
-    def open(self, on_probability: OnProbability, rate_hz: int = 16_000) -> VoiceActivityStream:
+    def open(self, on_probability: OnProbability, audio_format: AudioFormat = PCM_16K) -> VoiceActivityStream:
         """Open the detector with a stopwatch before it."""
 
         def timed(probability: float, end_sample: int) -> None:
             self.told_at_ms.append(time.time() * 1000)  # noqa: TID251 - the browser has no other clock
             on_probability(probability, end_sample)
 
-        return self._detector.open(timed, rate_hz)
+        return self._detector.open(timed, audio_format)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.journeys.conversation import Stagehands, conversation
+from warmline.core.formats import PCM_16K
 from warmline.core.line_use import LineUse, OpenCost
 from warmline.core.setback import SetbackKind
 from warmline.errors import ProviderUnavailable
@@ -374,8 +375,8 @@ async def test_a_detector_that_cannot_keep_up_is_told_once_and_the_session_goes_
 class OverloadedDetector(ScriptedDetector):
     """Refuses every frame."""
 
-    def open(self, on_probability, rate_hz=16_000):
-        stream = super().open(on_probability, rate_hz)
+    def open(self, on_probability, audio_format=PCM_16K):
+        stream = super().open(on_probability, audio_format)
         return _Refusing(stream)
 
 

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from warmline.core.line_use import LineUse, OpenCost
+from warmline.core.urgency import in_background
 from warmline.errors import LeaseTimeout, OpenFailed, PoolClosed
 from warmline.pool.pool import Pool
 from warmline.pool.shelf import ShelfPolicy
@@ -315,3 +316,46 @@ async def test_closing_a_pool_that_is_opening_a_line_warns_of_nothing(caplog):
     async with Pool("far", hung_up, ShelfPolicy(), LoopClock()):
         await settle()
     assert not caplog.records
+
+
+async def test_live_turns_go_before_work_that_nobody_waits_for():
+    """A caller who came last and has somebody on the line is served first."""
+    order: list[str] = []
+
+    async def call(name: str) -> None:
+        async with pool.lease(wait_s=10.0):
+            order.append(name)
+            await anyio.sleep(1.0)
+
+    async with FarEnd().pool(max_lines=2) as pool:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call, "live 1")
+            tasks.start_soon(call, "live 2")
+            await settle()
+            with in_background():
+                tasks.start_soon(call, "background")
+            await anyio.sleep(0.5)
+            tasks.start_soon(call, "live 3")
+    assert order == ["live 1", "live 2", "live 3", "background"]
+
+
+async def test_work_that_nobody_waits_for_leaves_half_of_the_lines_to_live_turns():
+    """However much of it there is; and of one line it still gets its turn."""
+    for max_lines, most in ((4, 2), (1, 1)):
+        held = most_held = done = 0
+
+        async def call() -> None:
+            nonlocal held, most_held, done
+            async with pool.lease(wait_s=60.0):
+                held += 1
+                most_held = max(most_held, held)
+                await anyio.sleep(1.0)
+                held -= 1
+                done += 1
+
+        async with FarEnd().pool(max_lines=max_lines) as pool:
+            async with anyio.create_task_group() as tasks:
+                with in_background():
+                    for _ in range(6):
+                        tasks.start_soon(call)
+        assert (most_held, done) == (most, 6)

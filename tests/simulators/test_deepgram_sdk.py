@@ -16,6 +16,7 @@ from deepgram.environment import DeepgramClientEnvironment
 from deepgram.listen.v1.types import ListenV1Results
 from deepgram.listen.v2.types import ListenV2Configure, ListenV2ConfigureThresholds, ListenV2TurnInfo
 
+from warmline.audio.voice_notes import encode
 from warmline.core.formats import PCM_16K
 from warmline.pool.dialling import ssl_context
 from warmline.simulators.faults import Fault, FaultKind
@@ -200,6 +201,11 @@ async def test_recordings(client, speech):
     assert "library" in answer.results.channels[0].alternatives[0].transcript
     assert answer.metadata.duration == pytest.approx(PCM_16K.duration_s(len(speech)), abs=0.01)
     assert "library" in answer.results.utterances[0].transcript
+    note = await client.listen.v1.media.transcribe_file(
+        request=encode(speech, 16_000), model="nova-3", detect_language=True, keyterm=["library"]
+    )
+    assert "library" in note.results.channels[0].alternatives[0].transcript
+    assert note.results.channels[0].detected_language == "en"
     with pytest.raises(ApiError) as caught:
         await client.listen.v1.media.transcribe_file(request=b"no recording", model="nova-3")
     assert (caught.value.status_code, caught.value.body.get("err_code")) == (400, "Bad Request")

@@ -10,11 +10,13 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
+import numpy as np
 
 from warmline.core.clock import Clock
 from warmline.errors import ProviderError
 from warmline.interfaces.embedder import Embedder
 from warmline.interfaces.retriever import Passage, Query
+from warmline.knowledge.asked import AskedBefore
 from warmline.knowledge.calibration import ANYTHING, Scale, calibrated
 from warmline.knowledge.embedding import combined, texts_of
 from warmline.knowledge.index import SEARCH_THREADS, OnProgress, Progress, Stage
@@ -88,6 +90,7 @@ class HybridRetriever:
         self._deadline_s = deadline_s
         self._space: Space | None = None
         self._breaker = Breaker(_MISSES)
+        self._asked = AskedBefore()
         self._threads = anyio.CapacityLimiter(SEARCH_THREADS)
 
     @property
@@ -180,14 +183,22 @@ class HybridRetriever:
 
     async def _embedded(self, readings: Sequence[str]) -> Floats | None:
         """Return the readings' vectors, or None if they do not come in time."""
+        known = self._asked.recall(readings)
+        missing = [text for text in readings if text not in known]
+        if not missing:
+            return np.stack([known[text] for text in readings])
         if not self._breaker.try_now(self._clock.now_s()):
             return None
         problem = f"no vector within {self._deadline_s:g} s"
         try:
             with anyio.move_on_after(self._deadline_s):
-                vectors = await embed_few(self._embedder, readings)
+                vectors = await embed_few(self._embedder, missing)
                 self._breaker.succeeded()
-                return vectors
+                known.update(zip(missing, vectors, strict=True))
+                if len({vector.size for vector in known.values()}) > 1:
+                    return None  # Another model answers to the same name now.
+                self._asked.keep({text: known[text] for text in missing})
+                return np.stack([known[text] for text in readings])
         except ProviderError as error:
             problem = str(error)
         except anyio.get_cancelled_exc_class():

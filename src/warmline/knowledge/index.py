@@ -7,16 +7,18 @@ What a score means is in `ranking`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import anyio
 import anyio.to_thread
+import numpy as np
 
 from warmline.errors import ConfigError
 from warmline.interfaces.retriever import Passage, Query
+from warmline.knowledge.asked import AskedBefore
 from warmline.knowledge.calibration import MINILM
 from warmline.knowledge.chunks import Chunk, chunk_document
 from warmline.knowledge.documents import DEFAULT_MAX_FILE_BYTES, Reading, Skipped, read_folder
@@ -89,6 +91,7 @@ class Index:
         self._reading = reading
         self._model = model
         self._vectors = vectors
+        self._asked = AskedBefore()
         self._threads = anyio.CapacityLimiter(SEARCH_THREADS)
         self.notes = tuple(notes)
 
@@ -135,7 +138,16 @@ class Index:
             return ()
         if self._model is None or self._vectors is None:
             return self.ranking.by_words(readings)
-        return self.ranking.by_meaning(readings, self._model.encode_all(readings), self._vectors, MINILM)
+        questions = np.stack([*self._embedded(self._model, readings)])
+        return self.ranking.by_meaning(readings, questions, self._vectors, MINILM)
+
+    def _embedded(self, model: MiniLm, readings: Sequence[str]) -> Iterator[Floats]:
+        known = self._asked.recall(readings)
+        if missing := [text for text in readings if text not in known]:
+            new = dict(zip(missing, model.encode_all(missing), strict=True))
+            self._asked.keep(new)
+            known.update(new)
+        return (known[text] for text in readings)
 
     async def retrieve(self, query: Query) -> Sequence[Passage]:
         """Search on a thread. Cancelling returns at once; the thread finishes by itself."""

@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from warmline.core.clock import Clock
 from warmline.core.line_use import LineUse, OnLine, OpenCost
+from warmline.core.urgency import is_in_background
 from warmline.errors import LeaseTimeout, OpenFailed, PoolClosed, PoolError
 from warmline.pool.breaker import Breaker
 from warmline.pool.shelf import ShelfPolicy, ShelvedLine, plan
@@ -112,7 +113,8 @@ _Errand = Callable[[_Shelved[LineT]], Coroutine[Any, Any, None]]
 class _Waiter(Generic[LineT]):
     """A caller without a line; gets one or a problem."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_in_background: bool) -> None:
+        self.is_in_background = is_in_background
         self.served = anyio.Event()
         self.shelved: _Shelved[LineT] | None = None
         self.problem: PoolError | None = None
@@ -163,6 +165,9 @@ class Pool(Generic[LineT]):
         self._on_round_trip = on_round_trip
         self._lines: dict[str, _Shelved[LineT]] = {}
         self._waiters: deque[_Waiter[LineT]] = deque()
+        """Those that live turns wait for first; within each kind, the longest waiting."""
+
+        self._background_leases = 0
         self._numbers = 0
         self._todo: deque[tuple[_Errand[LineT], _Shelved[LineT]]] = deque()
         self._next_at_s = 0.0
@@ -241,6 +246,13 @@ class Pool(Generic[LineT]):
                             closing.start_soon(shelved.line.aclose)
             self._lines.clear()
 
+    @property
+    def _served_now(self) -> int:
+        """How many waiters lines are sought for: work that nobody waits for leaves half of them to turns."""
+        background = sum(each.is_in_background for each in self._waiters)
+        room = max(self._policy.max_lines // 2, 1) - self._background_leases
+        return len(self._waiters) - background + min(background, max(room, 0))
+
     async def until_warm(self) -> None:
         """Wait until a line is free, or opening one has failed.
 
@@ -256,6 +268,9 @@ class Pool(Generic[LineT]):
     async def lease(self, *, wait_s: float, on_line: OnLine | None = None) -> AsyncIterator[LineT]:
         """Hold a line; a free one is had without awaiting anything.
 
+        Work in the background (`warmline.core.urgency`) has half of the lines at most, and live turns are
+        served before it.
+
         On leaving, a line that is not `is_reusable` is closed and another opened in its place.
 
         Args:
@@ -268,7 +283,8 @@ class Pool(Generic[LineT]):
             PoolClosed: the pool is shutting down.
         """
         asked_at_s = self._clock.now_s()
-        shelved = await self._take(wait_s)
+        is_background = is_in_background()
+        shelved = await self._take(wait_s, is_background)
         line = shelved.line
         assert line is not None
         if on_line is not None:
@@ -286,9 +302,10 @@ class Pool(Generic[LineT]):
         try:
             yield line
         finally:
+            self._background_leases -= is_background
             self._give_back(shelved)
 
-    async def _take(self, wait_s: float) -> _Shelved[LineT]:
+    async def _take(self, wait_s: float, is_background: bool) -> _Shelved[LineT]:
         if not self._is_open:
             raise PoolClosed(f"leasing a line to {self.name}: the pool is not open")
         if len(self._waiters) >= self._max_waiting:
@@ -296,8 +313,9 @@ class Pool(Generic[LineT]):
                 f"leasing a line to {self.name}: {len(self._waiters)} callers wait already; "
                 "raise its limit of lines"
             )
-        waiter = _Waiter[LineT]()
-        self._waiters.append(waiter)
+        waiter = _Waiter[LineT](is_in_background=is_background)
+        behind = 0 if is_background else sum(each.is_in_background for each in self._waiters)
+        self._waiters.insert(len(self._waiters) - behind, waiter)
         self._carry_out()
         if waiter.shelved is not None:
             return waiter.shelved
@@ -309,6 +327,7 @@ class Pool(Generic[LineT]):
                 await waiter.served.wait()
         except BaseException:
             if waiter.shelved is not None:
+                self._background_leases -= is_background
                 self._give_back(waiter.shelved)
             raise
         finally:
@@ -369,7 +388,7 @@ class Pool(Generic[LineT]):
             self.breaker.succeeded()
         wanted = plan(
             [shelved.view() for shelved in self._lines.values()],
-            waiting=len(self._waiters),
+            waiting=self._served_now,
             policy=self._policy,
             now_s=now_s,
         )
@@ -377,6 +396,7 @@ class Pool(Generic[LineT]):
             waiter = self._waiters.popleft()
             waiter.shelved = shelved = self._lines[key]
             shelved.leases += 1
+            self._background_leases += waiter.is_in_background
             self._move(shelved, LineEvent.LEASED)
             waiter.served.set()
         for key in wanted.close:

@@ -1,7 +1,6 @@
 """The user's audio: to the voice activity detector, and in step with what it finds to the recogniser.
 
-The recogniser is given what came, in the channel's own format; for the detector, which hears pcm16, a
-telephone's G.711 is looked up in a table.
+Both are given what came, in the channel's own format.
 
 The recogniser is given a slice of audio when the detector has judged it, a millisecond later as a
 rule. So an utterance begins and ends at the right sample even if a client sends a whole recording
@@ -14,7 +13,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from warmline.audio.conversion import pcm16_decoder
 from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegmenter
 from warmline.core.clock import Clock
 from warmline.core.formats import PCM_16K, AudioFormat
@@ -81,7 +79,6 @@ class Hearing:
         self._clock = clock
         self._rate_hz = audio_format.rate_hz
         self._sample_bytes = audio_format.encoding.sample_bytes
-        self._decode = pcm16_decoder(audio_format.encoding)
         self._segmenter = SpeechSegmenter(rate_hz=self._rate_hz, stop_ms=stop_ms)
         self._on_speech = on_speech
         self._on_silence = on_silence
@@ -98,7 +95,7 @@ class Hearing:
         """Whether to look for speech at all; a client that says itself when its turn is over needs none."""
 
         self._recogniser = recogniser
-        self._vad = detector.open(self._on_probability, self._rate_hz)
+        self._vad = detector.open(self._on_probability, audio_format)
 
     @property
     def is_speaking(self) -> bool:
@@ -127,7 +124,7 @@ class Hearing:
         if self.detects_turns:
             self._unjudged += audio
             try:
-                self._vad.push(audio if self._decode is None else self._decode(audio))
+                self._vad.push(audio)
             except ProviderError:
                 # What it did not take will not be judged, and must not be kept for that.
                 self._judged_samples = self._position_samples

@@ -33,6 +33,9 @@ _WORDY_S: Final = 1.2
 """Speech of this length, the silence after it included, has words in it as a rule: a recogniser that
 finds none may be one that does not listen, and some say so only after a second."""
 
+_GATHERED_S: Final = 0.128
+"""What is sent at a time where nobody speaks: lines cost by the message, and most of a call is silence."""
+
 _OFTEN: Final = 3
 """So many lines in a row that were not really had are worth telling."""
 
@@ -104,6 +107,10 @@ class SttLine:
         self._clock = clock
         self._on_setback = on_setback
         self._audio = SpokenAudio(self._state.settings.replay_s, audio_format)
+        self._gathered = bytearray()
+        """Of the lead-in, what no line was sent yet."""
+
+        self._gathered_bytes = audio_format.size_bytes(_GATHERED_S)
         self._lines: list[RecogniserLine] = []
         """Those that are listened to; two, while a final is asked for a second time."""
 
@@ -159,18 +166,25 @@ class SttLine:
     def change_format(self, audio_format: AudioFormat) -> None:
         """Expect audio of another format, before there was any; the line is opened anew for it."""
         self._audio = SpokenAudio(self._state.settings.replay_s, audio_format)
+        self._gathered.clear()
+        self._gathered_bytes = audio_format.size_bytes(_GATHERED_S)
         self._legs.change_format(audio_format)
         self._lines, self._latest, self._better = [], None, None
         self._tell()
 
     def push(self, audio: bytes) -> None:
-        """Hand over whole samples in the format that is expected; never blocks."""
+        """Hand over whole samples in the format that is expected; never blocks.
+
+        Between utterances nobody waits for what is made of them, and they go out in larger pieces.
+        """
         self._audio.push(audio)
-        for stream in self._streams():
-            stream.push(audio)
+        self._gathered += audio
+        if self._audio or len(self._gathered) >= self._gathered_bytes:
+            self._send_gathered()
 
     def begin_utterance(self, utterance: int) -> None:
         """Say that speech began."""
+        self._send_gathered()
         spoken = self._audio.begin(utterance)
         for stream in self._streams():
             spoken.lines = 1
@@ -192,6 +206,13 @@ class SttLine:
         for stream in self._streams():
             stream.discard_utterance()
         self._tell()
+
+    def _send_gathered(self) -> None:
+        if self._gathered:
+            audio = bytes(self._gathered)
+            self._gathered.clear()
+            for stream in self._streams():
+                stream.push(audio)
 
     def _streams(self) -> list[SttStream]:
         return [line.stream for line in self._lines if line.stream is not None]
@@ -285,6 +306,7 @@ class SttLine:
         """Listen to a line as well, and hand it what is being said."""
         if line.stream is None or line.is_over:
             return
+        self._send_gathered()  # What the new line is given below holds it as well.
         self._lines.append(line)
         self._latest = self._lines[0]
         if line.leg != self._legs.preferred and not self._losses:
@@ -376,6 +398,7 @@ class SttLine:
         """Between utterances, move to a leg that is better than the present one."""
         better = self._better
         if better is not None and better.stream is not None:
+            self._send_gathered()  # What follows holds it as well.
             self._lines[0].is_over = True
             self._lines, self._latest, self._better = [better], better, None
             self._audio.give(better.stream, self._clock.now_s())

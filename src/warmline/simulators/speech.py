@@ -11,7 +11,7 @@ from typing import Final, Self
 import anyio
 
 from warmline.audio.conversion import Pcm16kDecoder
-from warmline.audio.silero import SLICE_MS
+from warmline.audio.silero import RATES_HZ, SLICE_MS
 from warmline.audio.speech_segments import SpeechBegan, SpeechSegmenter
 from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.errors import ProviderError
@@ -168,9 +168,13 @@ class Ear:
     def __init__(self, speech: Speech, audio_format: AudioFormat, on_heard: OnHeard, script: Script) -> None:
         self._script = script
         self._decoder = Pcm16kDecoder(audio_format)
+        self._is_decoded_first = audio_format.rate_hz not in RATES_HZ
+        """The detector hears no such rate. Else it takes what comes, and the recogniser alone needs it decoded."""
+
+        self._format = PCM_16K if self._is_decoded_first else audio_format
         self._on_heard = on_heard
-        self._segmenter = SpeechSegmenter()
-        self._vad = speech.activity.open(self._on_probability)
+        self._segmenter = SpeechSegmenter(rate_hz=self._format.rate_hz)
+        self._vad = speech.activity.open(self._on_probability, self._format)
         self._recogniser: SttStream | None = None
         self._utterance = 0
         self._unjudged = bytearray()
@@ -202,10 +206,11 @@ class Ear:
 
     def push(self, audio: bytes) -> None:
         """Take audio in the stream's format, in pieces of any length."""
-        pcm = self._decoder.convert(audio)
-        self.pushed_s += PCM_16K.duration_s(len(pcm))
-        self._unjudged += pcm
-        self._vad.push(pcm)
+        if self._is_decoded_first:
+            audio = self._decoder.convert(audio)
+        self.pushed_s += self._format.duration_s(len(audio))
+        self._unjudged += audio
+        self._vad.push(audio)
 
     async def catch_up(self) -> None:
         """Return when all audio that was pushed has been judged."""
@@ -233,11 +238,13 @@ class Ear:
             await self._recogniser.aclose()
 
     def _on_probability(self, probability: float, end_sample: int) -> None:
-        self.heard_s = end_sample / PCM_16K.rate_hz
-        size_bytes = (end_sample - self._judged_samples) * 2
+        rate_hz = self._format.rate_hz
+        self.heard_s = end_sample / rate_hz
+        size_bytes = (end_sample - self._judged_samples) * self._format.encoding.sample_bytes
         self._judged_samples = end_sample
         if self._recogniser is not None:
-            self._recogniser.push(bytes(self._unjudged[:size_bytes]))
+            judged = bytes(self._unjudged[:size_bytes])
+            self._recogniser.push(judged if self._is_decoded_first else self._decoder.convert(judged))
         del self._unjudged[:size_bytes]
         self._judged.set()
         self._judged = anyio.Event()
@@ -250,17 +257,17 @@ class Ear:
                 if self._recogniser is not None:
                     self._recogniser.begin_utterance(self._utterance)
             self._earlier_silence_samples = 0
-            self._on_heard(Began(change.start_sample / PCM_16K.rate_hz))
+            self._on_heard(Began(change.start_sample / rate_hz))
         if self._recogniser is None and self.is_in_utterance and not self._segmenter.silence_samples:
             self._understand_scripted(end_sample)
         silence_samples = self._earlier_silence_samples + self._segmenter.silence_samples
-        silence_ms = silence_samples * 1000 // PCM_16K.rate_hz if self._utterance else -1
+        silence_ms = silence_samples * 1000 // rate_hz if self._utterance else -1
         self._on_heard(Slice(self.heard_s, silence_ms))
 
     def _understand_scripted(self, end_sample: int) -> None:
         """Know another word of the script now and then."""
         words = self._script.transcript.split()
-        known = int((end_sample - self._began_sample) / PCM_16K.rate_hz / _WORD_S)
+        known = int((end_sample - self._began_sample) / self._format.rate_hz / _WORD_S)
         if self._known < known and self._known < len(words):
             self._known = min(known, len(words))
             self._on_heard(HeardText(self._utterance, " ".join(words[: self._known]), is_final=False))

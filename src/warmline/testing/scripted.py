@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import anyio
 
+from warmline.audio.conversion import pcm16_decoder
 from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import LineUse, OnLine
 from warmline.errors import ProviderError, ProviderRejected, ProviderUnavailable
@@ -96,26 +97,29 @@ def _take(faults: list[ScriptedFault]) -> ScriptedFault | None:
 class ScriptedDetector:
     """Takes anything but a format's silence for speech; as exact as its slices of 32 ms are."""
 
-    def open(self, on_probability: OnProbability, rate_hz: int = 16_000) -> ScriptedDetectorStream:
+    def open(
+        self, on_probability: OnProbability, audio_format: AudioFormat = PCM_16K
+    ) -> ScriptedDetectorStream:
         """Return a new stream, which answers within `push`."""
-        return ScriptedDetectorStream(on_probability, rate_hz)
+        return ScriptedDetectorStream(on_probability, audio_format)
 
 
 class ScriptedDetectorStream:
     """One session's audio."""
 
-    def __init__(self, on_probability: OnProbability, rate_hz: int = 16_000) -> None:
+    def __init__(self, on_probability: OnProbability, audio_format: AudioFormat = PCM_16K) -> None:
         self._on_probability = on_probability
-        samples = _SLICE_MS * rate_hz // 1000
+        self._decode = pcm16_decoder(audio_format.encoding)
+        samples = _SLICE_MS * audio_format.rate_hz // 1000
         self._slice_bytes = 2 * samples
         self._silent_slices = (bytes(2 * samples), _PCMA_SILENCE * samples)
         self._buffer = bytearray()
         self._end_sample = 0
         self._is_closed = False
 
-    def push(self, pcm: bytes) -> None:
+    def push(self, audio: bytes) -> None:
         """Judge each slice that is complete."""
-        self._buffer += pcm
+        self._buffer += audio if self._decode is None else self._decode(audio)
         size = self._slice_bytes
         while len(self._buffer) >= size and not self._is_closed:
             piece = bytes(self._buffer[:size])

@@ -31,7 +31,7 @@ class Answering:
         self._script = list(script)
 
     @asynccontextmanager
-    async def request(self, request, *, first_result_s, wait_s=None):
+    async def request(self, request, *, first_result_s, wait_s=None, on_line=None):
         self.requests.append((round(LoopClock().now_s(), 3), request))
         after_s, what, *more = self._script.pop(0)
         try:

@@ -17,7 +17,8 @@ from typing import Final, Literal
 
 import anyio
 
-from warmline.core.formats import PCMU_8K, AudioFormat, Encoding
+from warmline.audio.conversion import pcm16_decoder
+from warmline.core.formats import PCM_16K, PCMU_8K, AudioFormat, Encoding
 from warmline.core.line_use import OnLine
 from warmline.errors import ProviderUnavailable
 from warmline.failover.continuing import continuation
@@ -45,22 +46,23 @@ _SLICE_MS: Final = 32
 class Detector:
     """Takes a slice for speech unless it is all zero."""
 
-    def open(self, on_probability: OnProbability, rate_hz: int = 16_000) -> DetectorStream:
-        return DetectorStream(on_probability, rate_hz)
+    def open(self, on_probability: OnProbability, audio_format: AudioFormat = PCM_16K) -> DetectorStream:
+        return DetectorStream(on_probability, audio_format)
 
 
 class DetectorStream:
     """One session's audio."""
 
-    def __init__(self, on_probability: OnProbability, rate_hz: int) -> None:
+    def __init__(self, on_probability: OnProbability, audio_format: AudioFormat) -> None:
         self._on_probability = on_probability
-        self._silent_slice = bytes(_SLICE_MS * rate_hz // 500)
+        self._decode = pcm16_decoder(audio_format.encoding)
+        self._silent_slice = bytes(_SLICE_MS * audio_format.rate_hz // 500)
         self._buffer = b""
         self._end_sample = 0
         self._is_closed = False
 
-    def push(self, pcm: bytes) -> None:
-        self._buffer += pcm
+    def push(self, audio: bytes) -> None:
+        self._buffer += audio if self._decode is None else self._decode(audio)
         size = len(self._silent_slice)
         while len(self._buffer) >= size and not self._is_closed:
             piece, self._buffer = self._buffer[:size], self._buffer[size:]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,17 +12,16 @@ import pytest
 from tests.simulators.far_ends import FarEnds, far_ends
 from warmline.core.formats import PCM_16K, PCMU_8K, AudioFormat
 from warmline.core.line_use import LineUse
-from warmline.errors import InputError, ProviderError, ProviderRejected, ProviderUnavailable
+from warmline.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from warmline.interfaces.stt import Transcript, TurnHint, TurnHintKind
 from warmline.providers.deepgram.protocol import (
-    PROJECTS,
     FluxSettings,
     NovaSettings,
     configure,
     flux_path,
     nova_path,
 )
-from warmline.providers.deepgram.recogniser import DeepgramRecogniser, DeepgramRecordings
+from warmline.providers.deepgram.recogniser import DeepgramRecogniser
 from warmline.providers.deepgram.stream import DeepgramStream
 from warmline.simulators.running import KEY
 from warmline.simulators.script import Script
@@ -289,21 +286,3 @@ async def test_query_that_is_wrong_refuses_the_handshake():
         async with listening(ends, is_flux=True, flux=FluxSettings(eot_threshold=0.2)) as stt:
             with pytest.raises(ProviderRejected, match=r"eot_threshold must be between"):
                 await stt.open(lambda _: None, lambda _: None)
-
-
-async def test_recordings():
-    async with far_ends("deepgram", sentences=SENTENCES) as ends:
-        endpoint = await ends.endpoint({"authorization": f"Token {KEY}"}, PROJECTS)
-        recordings = DeepgramRecordings(endpoint, NovaSettings())
-        await recordings.check_key()
-        file = io.BytesIO()
-        with wave.open(file, "wb") as recording:
-            recording.setnchannels(1)
-            recording.setsampwidth(2)
-            recording.setframerate(16_000)
-            recording.writeframes(await said(ends, SENTENCES[0]))
-        assert "library" in _words(await recordings.transcribe(file.getvalue(), "audio/wav"))
-        with pytest.raises(ProviderRejected, match="corrupt"):
-            await recordings.transcribe(b"no recording at all")
-        with pytest.raises(InputError):
-            await recordings.transcribe(b"")

@@ -14,7 +14,7 @@ from warmline.audio.g711 import decode_pcmu
 from warmline.audio.resample import StreamResampler
 from warmline.audio.silero import SileroModel, SileroState, slice_samples
 from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegmenter
-from warmline.core.formats import PCMU_8K
+from warmline.core.formats import PCMU_8K, AudioFormat, Encoding
 from warmline.errors import ProviderUnavailable
 from warmline.providers.offline.voice_activity import (
     MAX_WAITING_SLICES,
@@ -219,7 +219,7 @@ async def test_speech_on_a_telephone_is_found_where_it_is_at_16_khz(speech):
     async with OfflineVoiceActivity() as detector:
         for pcm, rate_hz in ((whole, 16_000), (narrow, 8_000)):
             listener, segmenter = Listener(), SpeechSegmenter(rate_hz=rate_hz, stop_ms=500)
-            detector.open(listener, rate_hz).push(pcm)
+            detector.open(listener, AudioFormat(Encoding.PCM16, rate_hz)).push(pcm)
             await listener.wait_for(len(pcm) // 2 // slice_samples(rate_hz))
             assert listener.heard[0][1] == slice_samples(rate_hz)
             events = [event for p, end in listener.heard if (event := segmenter.update(p, end, 0.5))]
@@ -244,11 +244,13 @@ async def test_rates_when_mixed_share_the_thread_and_are_judged_each_by_its_own_
         detector.open(first).push(SILENCE)
         assert model.entered.wait(10)
         for listener, rate_hz in zip(listeners, rates_hz, strict=True):
-            detector.open(listener, rate_hz).push((speech if rate_hz == 16_000 else narrow)[: 2 * rate_hz])
+            detector.open(listener, AudioFormat(Encoding.PCM16, rate_hz)).push(
+                (speech if rate_hz == 16_000 else narrow)[: 2 * rate_hz]
+            )
         model.let_go.set()
         for listener in listeners:
             await listener.wait_for(31)
-    assert model.batches[:3] == [(16_000, 1), (8_000, 6), (16_000, 6)]
+    assert model.batches[:3] == [(16_000, 1), (16_000, 6), (8_000, 6)]
     for rate_hz, pcm in ((16_000, speech), (8_000, narrow)):
         state, size = SileroState(rate_hz), slice_samples(rate_hz)
         rows = np.frombuffer(pcm, np.int16)[: 31 * size].reshape(31, size)

@@ -29,8 +29,6 @@ __all__ = [
     "decode_nova",
     "flux_path",
     "nova_path",
-    "recording_request",
-    "recording_text",
 ]
 
 KEEP_ALIVE: Final = b'{"type":"KeepAlive"}'
@@ -106,14 +104,6 @@ def flux_path(settings: FluxSettings, audio_format: AudioFormat) -> str:
     query += [("keyterm", term) for term in settings.keyterms]
     query += [("language_hint", hint) for hint in settings.language_hints]
     return f"/v2/listen?{urlencode(query)}"
-
-
-def recording_request(recording: bytes, settings: NovaSettings, content_type: str) -> HttpRequest:
-    """Return a request for a recording's transcript; any container that Deepgram reads, as it is."""
-    query = {"model": settings.model, "smart_format": "true"}
-    query |= {"language": settings.language} if settings.language else {"detect_language": "true"}
-    path = f"/v1/listen?{urlencode(query)}"
-    return HttpRequest("POST", path, (("content-type", content_type),), recording, is_idempotent=True)
 
 
 def configure(
@@ -215,22 +205,9 @@ class _Flux(msgspec.Struct):
     description: str = ""
 
 
-class _RecordedChannel(msgspec.Struct):
-    alternatives: list[_Alternative] = msgspec.field(default_factory=list)
-
-
-class _Results(msgspec.Struct):
-    channels: list[_RecordedChannel] = msgspec.field(default_factory=list)
-
-
-class _Recording(msgspec.Struct):
-    results: _Results
-
-
 _NOVA: Final = msgspec.json.Decoder(_Nova)
 _CHANNEL: Final = msgspec.json.Decoder(_Channel)
 _FLUX: Final = msgspec.json.Decoder(_Flux)
-_RECORDING: Final = msgspec.json.Decoder(_Recording)
 _EVENTS: Final = {event.value: event for event in FluxEvent}
 
 
@@ -282,17 +259,3 @@ def decode_flux(payload: bytes) -> FluxMessage | str | None:
         found.end_of_turn_confidence,
         was_forced=event is FluxEvent.END_OF_TURN and found.trigger == "manual",
     )
-
-
-def recording_text(body: bytes) -> str:
-    """Return the transcript in an answer about a recording.
-
-    Raises:
-        RemoteProtocolError: it is none.
-    """
-    try:
-        channels = _RECORDING.decode(body).results.channels
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise RemoteProtocolError(f"what is no transcript: {error}", code="bad_message") from error
-    texts = [channel.alternatives[0].transcript for channel in channels if channel.alternatives]
-    return "\n".join(texts)

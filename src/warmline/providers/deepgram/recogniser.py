@@ -1,11 +1,11 @@
-"""Deepgram as a recogniser of streams and of recordings."""
+"""Deepgram as a recogniser of streams."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import anyio
 import anyio.abc
@@ -13,30 +13,16 @@ import anyio.abc
 from warmline.core.clock import Clock
 from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import OnLine
-from warmline.errors import InputError, PoolError, ProviderUnavailable, RemoteProtocolError
 from warmline.interfaces.stt import OnSttFailure, OnTranscript, OnTurnHint
-from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.sockets import SocketEndpoint
-from warmline.providers.deepgram.failures import PROVIDER, failure, pool_failure
 from warmline.providers.deepgram.flux import FluxStream
 from warmline.providers.deepgram.nova import NovaStream
-from warmline.providers.deepgram.protocol import (
-    PROJECTS,
-    NovaSettings,
-    recording_request,
-    recording_text,
-)
 from warmline.providers.deepgram.stream import DeepgramStream
 
-__all__ = ["DeepgramRecogniser", "DeepgramRecordings", "MakeSockets"]
+__all__ = ["DeepgramRecogniser", "MakeSockets"]
 
 MakeSockets = Callable[[AudioFormat], SocketEndpoint]
 """Returns sockets that are asked for a format, not opened yet."""
-
-_RECORDING_S: Final = 60.0
-_METADATA_S: Final = 10.0
-_BODY_BYTES: Final = 16_777_216
-_RECORDING_BYTES: Final = 2 * 1024 * 1024 * 1024
 
 
 class DeepgramRecogniser:
@@ -152,62 +138,3 @@ class DeepgramRecogniser:
         async with self._sockets[audio_format]:
             self._running[audio_format].set()
             await anyio.sleep_forever()
-
-
-class DeepgramRecordings:
-    """Recognises whole recordings; keeps nothing between them."""
-
-    def __init__(self, endpoint: HttpEndpoint, settings: NovaSettings) -> None:
-        """Prepare.
-
-        Args:
-            endpoint: Its lines, whose headers carry the key.
-            settings: Which model; a language that is empty is found out.
-        """
-        self._endpoint = endpoint
-        self._settings = settings
-
-    async def transcribe(self, recording: bytes, content_type: str = "application/octet-stream") -> str:
-        """Return what is said in a recording of any container, such as a voice note's Ogg.
-
-        Raises:
-            InputError: it is empty, or larger than Deepgram takes.
-            ProviderError: it could not be recognised.
-        """
-        if not 0 < len(recording) <= _RECORDING_BYTES:
-            raise InputError("recognising a recording: it is empty, or larger than 2 GB")
-        request = recording_request(recording, self._settings, content_type)
-        try:
-            async with self._endpoint.request(request, first_result_s=_RECORDING_S) as response:
-                body = await response.read(at_most_bytes=_BODY_BYTES)
-                if response.status != 200:
-                    raise failure(response.status, response.headers, body)
-        except PoolError as error:
-            raise pool_failure(error, phase="first_result") from error
-        try:
-            return recording_text(body)
-        except RemoteProtocolError as error:
-            raise ProviderUnavailable(
-                f"listening by Deepgram: it sent {error}",
-                provider=PROVIDER,
-                phase="first_result",
-                request_id=response.headers.get("dg-request-id", ""),
-            ) from error
-
-    async def check_key(self, on_line: OnLine | None = None) -> None:
-        """Ask for the key's projects: it costs nothing, and a wrong key shows before anybody speaks.
-
-        Args:
-            on_line: Told of the line.
-
-        Raises:
-            ProviderError: they could not be had.
-        """
-        try:
-            asking = self._endpoint.request(PROJECTS, first_result_s=_METADATA_S, on_line=on_line)
-            async with asking as response:
-                body = await response.read()
-                if response.status != 200:
-                    raise failure(response.status, response.headers, body, phase="connect")
-        except PoolError as error:
-            raise pool_failure(error, phase="connect") from error

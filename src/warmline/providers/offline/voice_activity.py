@@ -7,13 +7,16 @@ import logging
 import queue
 import threading
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 import anyio.to_thread
 import numpy as np
 
-from warmline.audio.silero import RATES_HZ, SileroModel, SileroState, slice_samples
+from warmline.audio.conversion import pcm16_decoder
+from warmline.audio.silero import SileroModel, SileroState, slice_samples
+from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.errors import ProviderUnavailable
 from warmline.interfaces.vad import OnProbability
 
@@ -47,6 +50,7 @@ class VoiceActivityLine:
     __slots__ = (
         "_detector",
         "_unsliced",
+        "audio_format",
         "is_closed",
         "is_submitted",
         "on_probability",
@@ -57,13 +61,16 @@ class VoiceActivityLine:
         "waiting",
     )
 
-    def __init__(self, detector: OfflineVoiceActivity, on_probability: OnProbability, rate_hz: int) -> None:
+    def __init__(
+        self, detector: OfflineVoiceActivity, on_probability: OnProbability, audio_format: AudioFormat
+    ) -> None:
         self._detector = detector
         self._unsliced = bytearray()
         self.on_probability = on_probability
-        self.state = SileroState(rate_hz)
-        self.slice_samples = slice_samples(rate_hz)
-        self.slice_bytes = 2 * self.slice_samples
+        self.audio_format = audio_format
+        self.state = SileroState(audio_format.rate_hz)
+        self.slice_samples = slice_samples(audio_format.rate_hz)
+        self.slice_bytes = audio_format.encoding.sample_bytes * self.slice_samples
         self.waiting: deque[bytes] = deque()
         self.is_submitted = False
         """Whether one of its slices is with the model; the next must see the state that one leaves."""
@@ -71,14 +78,14 @@ class VoiceActivityLine:
         self.is_closed = False
         self.samples = 0
 
-    def push(self, pcm: bytes) -> None:
-        """Hand over pcm16 at the stream's rate, of any length; never blocks.
+    def push(self, audio: bytes) -> None:
+        """Hand over whole samples in the stream's format, of any length; never blocks.
 
         Raises:
             ProviderUnavailable: the detector failed, or is a minute behind.
         """
         unsliced, size = self._unsliced, self.slice_bytes
-        unsliced += pcm
+        unsliced += audio
         if len(unsliced) < size or self.is_closed:
             return
         end = 0
@@ -95,7 +102,7 @@ class VoiceActivityLine:
 
 
 class OfflineVoiceActivity:
-    """A `VoiceActivityDetector` that runs Silero on whatever slices wait, in one batch for each rate.
+    """A `VoiceActivityDetector` that runs Silero on whatever slices wait, in one batch for each format.
 
     The model runs in its own thread, which leaves Python's lock meanwhile; results come back to
     the event loop together, one call for each batch. Use as an async context manager.
@@ -137,19 +144,19 @@ class OfflineVoiceActivity:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(thread.join)
 
-    def open(self, on_probability: OnProbability, rate_hz: int = 16_000) -> VoiceActivityLine:
+    def open(self, on_probability: OnProbability, audio_format: AudioFormat = PCM_16K) -> VoiceActivityLine:
         """Return a new stream; nothing runs for it until it is pushed to.
 
         Args:
             on_probability: Told of each slice of 32 ms.
-            rate_hz: 8,000 or 16,000.
+            audio_format: What it will be given: pcm16 at 8 or 16 kHz, or G.711.
 
         Raises:
             ProviderUnavailable: the detector is not running.
         """
         if self._thread is None:
             raise self._unavailable(self._problem or "it was not started")
-        return VoiceActivityLine(self, on_probability, rate_hz)
+        return VoiceActivityLine(self, on_probability, audio_format)
 
     def statistics(self) -> VoiceActivityStatistics:
         """Return the counts; they are moved on together."""
@@ -176,19 +183,21 @@ class OfflineVoiceActivity:
         assert self._loop is not None
         try:
             while taken := self._next_batch():
-                for rate_hz in RATES_HZ:
-                    batch = [each for each in taken if each[0].state.rate_hz == rate_hz]
-                    if batch:
-                        self._infer(batch)
+                for audio_format in dict.fromkeys(line.audio_format for line, _ in taken):
+                    batch = [each for each in taken if each[0].audio_format == audio_format]
+                    self._infer(batch, pcm16_decoder(audio_format.encoding))
         except Exception as problem:  # noqa: BLE001 - whatever it is, the sessions must be told
             self._problem = f"its thread failed: {problem}"
             _log.exception("voice_activity.failed")
 
-    def _infer(self, batch: list[tuple[VoiceActivityLine, bytes]]) -> None:
-        """Judge slices of one rate; in the detector's own thread."""
+    def _infer(
+        self, batch: list[tuple[VoiceActivityLine, bytes]], decode: Callable[[bytes], bytes] | None
+    ) -> None:
+        """Judge slices of one format; in the detector's own thread."""
         assert self._loop is not None
         lines = [line for line, _ in batch]
-        slices = np.frombuffer(b"".join(pcm for _, pcm in batch), np.int16)
+        audio = b"".join(piece for _, piece in batch)
+        slices = np.frombuffer(audio if decode is None else decode(audio), np.int16)
         states = [line.state for line in lines]
         probabilities = self._model.infer(slices.reshape(len(batch), -1), states).tolist()
         done, batches, largest = self._statistics

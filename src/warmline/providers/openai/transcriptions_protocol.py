@@ -8,14 +8,12 @@ from typing import Final
 import msgspec
 
 from warmline.errors import InputError, RemoteProtocolError
+from warmline.pool.forms import FormFile, form, form_type
 from warmline.pool.http import HttpRequest
 
 __all__ = ["TranscriptionSettings", "transcript", "transcription_request"]
 
 _MOST_BYTES: Final = 25 * 1024 * 1024
-
-_QUOTED: Final = {ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"}
-"""How a file's name is quoted in a form (WHATWG HTML, 4.10.21.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +56,11 @@ def transcription_request(
     fields = {"model": settings.model, "response_format": "json"}
     if language:
         fields["language"] = language
-    parts = [
-        f'--{boundary}\r\ncontent-disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
-        for key, value in fields.items()
-    ]
-    parts.append(
-        f"--{boundary}\r\n"
-        f'content-disposition: form-data; name="file"; filename="{name.translate(_QUOTED)}"\r\n'
-        "content-type: application/octet-stream\r\n\r\n"
-    )
     return HttpRequest(
         "POST",
         "/audio/transcriptions",
-        (("content-type", f"multipart/form-data; boundary={boundary}"),),
-        b"".join(("".join(parts).encode(), recording, f"\r\n--{boundary}--\r\n".encode())),
+        (form_type(boundary),),
+        form(fields, FormFile(recording, name), boundary=boundary),
         is_idempotent=True,
     )
 

@@ -20,7 +20,9 @@ from warmline.providers.deepgram.protocol import (
     flux_path,
     nova_path,
 )
-from warmline.providers.deepgram.recogniser import DeepgramRecogniser, DeepgramRecordings
+from warmline.providers.deepgram.recogniser import DeepgramRecogniser
+from warmline.providers.deepgram.transcriptions import DeepgramTranscriptions
+from warmline.providers.deepgram.transcriptions_protocol import TranscriptionSettings
 from warmline.providers.offline.recogniser import OfflineRecogniser
 from warmline.server.plugins import open_plugin
 from warmline.server.services.knowledge import Knowledge
@@ -104,6 +106,7 @@ async def _deepgram(settings: Settings, lines: Lines) -> Service[DeepgramRecogni
     )
     is_flux = table.model.startswith("flux")
     nova = NovaSettings(table.model, table.language, table.endpointing_ms, table.keyterms)
+    recordings = TranscriptionSettings.as_live(table.model, table.language, table.keyterms)
     flux = FluxSettings(
         table.model,
         table.eot_threshold,
@@ -138,6 +141,6 @@ async def _deepgram(settings: Settings, lines: Lines) -> Service[DeepgramRecogni
         "deepgram",
         f"{table.model} at {host_of(table.base_urls)}",
         "listening by Deepgram",
-        DeepgramRecordings(endpoint, nova).check_key,
+        DeepgramTranscriptions(endpoint, recordings).check_key,
         recogniser.check_socket,
     )

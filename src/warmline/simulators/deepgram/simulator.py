@@ -111,6 +111,9 @@ class DeepgramSimulator(Simulator):
         length_s = PCM_16K.duration_s(len(pcm))
         words = word_list(text, 0.0, length_s)
         alternative = {"transcript": text, "confidence": 0.98 if text else 0.0, "words": words}
+        channel: dict[str, Any] = {"alternatives": [alternative]}
+        if request.query.get("detect_language") == "true":
+            channel |= {"detected_language": "en", "language_confidence": 0.99}
         name = str(uuid.uuid4())
         model = str(uuid.uuid4())
         body: dict[str, Any] = {
@@ -124,7 +127,7 @@ class DeepgramSimulator(Simulator):
                 "models": [model],
                 "model_info": {model: model_info(wanted.model)},
             },
-            "results": {"channels": [{"alternatives": [alternative]}]},
+            "results": {"channels": [channel]},
         }
         if request.query.get("utterances") == "true":
             body["results"]["utterances"] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -73,10 +74,8 @@ class Encoder:
 
     def frame(self, pcm: bytes) -> bytes:
         """Return 20 ms for 20 ms; behind by the filter's 2.5 ms where the rates differ."""
-        if self._codec.name == "PCMU":
-            return g711.encode_pcmu(pcm)
-        if self._codec.name == "PCMA":
-            return g711.encode_pcma(pcm)
+        if self._codec.name != "L16":
+            return _g711_frame(self._codec.name, pcm)
         size_bytes = self._codec.frame_bytes
         self._due += self._resampler.convert(pcm)
         if len(self._due) < size_bytes:
@@ -108,6 +107,12 @@ class Decoder:
         self._half_sample = audio[whole:]
         pcm = audio[:whole]
         return self._resampler.convert(_swapped(pcm) if self._codec.is_big_endian else pcm)
+
+
+@lru_cache(maxsize=1_024)
+def _g711_frame(name: str, pcm: bytes) -> bytes:
+    """Return a frame in G.711; of many callers most are silent, and the others say what one of them said."""
+    return g711.encode_pcmu(pcm) if name == "PCMU" else g711.encode_pcma(pcm)
 
 
 def _swapped(pcm: bytes) -> bytes:

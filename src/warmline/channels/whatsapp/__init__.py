@@ -1,0 +1,1 @@
+"""WhatsApp: what people write and speak there, and what is answered."""
