@@ -75,7 +75,10 @@ async def whatsapp_server(running: Running) -> AsyncIterator[WhatsAppServer]:
     environment = running.environment
     server = WhatsAppServer(environment["WHATSAPP_APP_SECRET"], environment["WHATSAPP_VERIFY_TOKEN"])
     application = web.Application()
-    application.add_routes([web.get("/webhook", server._verify), web.post("/webhook", server._take)])
+    application.add_routes([
+        web.get("/{any:.*webhook}", server._verify),
+        web.post("/{any:.*webhook}", server._take),
+    ])
     runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.2, access_log=None)
     await runner.setup()
     try:
