@@ -51,7 +51,7 @@ def serve_command(
 ) -> None:
     """Serve the page, and talk with whoever opens it."""
     flags: dict[str, object] = {"server.host": host, "server.port": port, "knowledge.documents": documents}
-    load = settings_with(config, assignments, flags)
+    load = settings_with(config, assignments, flags, takes_calls=True)
     configure_log(load(None).log)
     run(_serve, load, profile if simulate else None)
 

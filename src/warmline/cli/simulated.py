@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,6 +20,7 @@ from warmline.cli.config import load_for_command
 from warmline.cli.simulate import PROFILE_HELP
 from warmline.errors import ConfigError, ProviderUnavailable
 from warmline.server.settings import Settings
+from warmline.server.settings.catalogue import CATALOGUE
 
 __all__ = ["ProfileOption", "SettingsWith", "SimulateOption", "Simulated", "settings_with", "simulated"]
 
@@ -54,16 +56,33 @@ SettingsWith = Callable[[Simulated | None], Settings]
 
 
 def settings_with(
-    config: Path | None, assignments: list[str] | None, flags: Mapping[str, object]
+    config: Path | None,
+    assignments: list[str] | None,
+    flags: Mapping[str, object],
+    *,
+    takes_calls: bool = False,
 ) -> SettingsWith:
-    """Return what loads a command's settings; arguments as `load_for_command`'s."""
+    """Return what loads a command's settings.
+
+    Args:
+        config: As for `load_for_command`.
+        assignments: Likewise.
+        flags: Likewise.
+        takes_calls: Whether telephone networks reach the command. The settings of one that they don't
+            have no networks, so that no lines are kept ready in the formats of calls.
+    """
 
     def load(found: Simulated | None) -> Settings:
         if found is None:
-            return load_for_command(config, assignments, flags).settings
-        chosen = {f"providers.{role}": name for role, name in _PROVIDERS.items()}
-        with_them = {**flags, **chosen, **found.settings}
-        return load_for_command(config, assignments, with_them, found.environment).settings
+            settings = load_for_command(config, assignments, flags).settings
+        else:
+            chosen = {f"providers.{role}": name for role, name in _PROVIDERS.items()}
+            with_them = {**flags, **chosen, **found.settings}
+            settings = load_for_command(config, assignments, with_them, found.environment).settings
+        if takes_calls:
+            return settings
+        nobody = Settings()
+        return replace(settings, telnyx=nobody.telnyx, twilio=nobody.twilio)
 
     return load
 
@@ -135,7 +154,14 @@ async def _described(process: anyio.abc.Process, said: anyio.Path) -> Simulated:
             provider="simulators",
             phase="connect",
         )
-    return msgspec.json.decode(line, type=Simulated)
+    found = msgspec.json.decode(line, type=Simulated)
+    return msgspec.structs.replace(found, settings=_settings_here(found.settings))
+
+
+def _settings_here(settings: Mapping[str, object]) -> dict[str, object]:
+    """Return those of the settings that lead to simulators which a server has; of others there is no use."""
+    known = {setting.name for setting in CATALOGUE}
+    return {name: value for name, value in settings.items() if name in known}
 
 
 async def _stop(process: anyio.abc.Process) -> None:

@@ -65,6 +65,18 @@ class FaultKind(enum.Enum):
     NO_ENDPOINT = "no_endpoint"
     """A recogniser does not say that the utterance is over."""
 
+    LOST_RESPONSE = "lost_response"
+    """What was asked for is done, and the connection is reset instead of the answer."""
+
+    REFUSED = "refused"
+    """WhatsApp: the request is answered with the error `code`."""
+
+    FAILED = "failed"
+    """WhatsApp: the message is accepted, and reaches nobody; a status tells so later, with `code`."""
+
+    MEDIA_EXPIRED = "media_expired"
+    """WhatsApp: the file, or its address, exists no longer."""
+
     @property
     def is_refusal(self) -> bool:
         """Whether the request is answered with an error status."""
@@ -108,6 +120,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     """Of meeting a request at all; drawn from the queue's seed."""
+
+    code: Annotated[int, _NotNegative] = 131000
+    """For `refused` and `failed`."""
 
     retry_after: str = ""
     """What a 429 tells: seconds or a date; `retry-after-ms` goes along where it is a number."""
