@@ -84,6 +84,7 @@ class JobEngine:
             executor_id=self._worker,
             use_listen_notify=False,
             enable_otlp=False,
+            log_level="WARNING",
         )
         DBOS(config=config)
         _quiet()
