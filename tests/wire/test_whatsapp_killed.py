@@ -204,6 +204,7 @@ async def test_one_delivery_to_two_processes_five_times_at_once_is_answered_once
                 first,
                 number,
                 Speak(audio=NOTE),
+                Wait(wait_s=1.1),
                 Write(text="and tomorrow?"),
                 WaitForAnswer(messages=2),
                 more_urls=(f"http://127.0.0.1:{second.port}/whatsapp/webhook",),
