@@ -21,6 +21,11 @@ _log = logging.getLogger(__name__)
 _BUSY_MS: Final = 30_000
 """How long a writer of SQLite waits for another one."""
 
+_ALONE: Final = {
+    "sqlite": sa.text("BEGIN IMMEDIATE"),
+    "postgresql": sa.text("SELECT pg_advisory_xact_lock(7797109)"),
+}
+
 _CONNECTIONS: Final = 10
 """Of PostgreSQL, for a process."""
 
@@ -75,7 +80,10 @@ class Database:
         try:
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-            METADATA.create_all(self.engine)
+            with self.engine.begin() as connection:
+                # Of several processes that start at once one creates, and the others wait.
+                connection.execute(_ALONE[self.engine.dialect.name])
+                METADATA.create_all(connection)
         except (SQLAlchemyError, OSError) as error:
             self.engine.dispose()
             problem = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
