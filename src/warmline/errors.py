@@ -14,7 +14,7 @@ WarmlineError
 ├─ ProviderError                    a provider failed; carries provider, phase, retryable, request id
 │  ├─ ProviderUnavailable           trying again, or elsewhere, may help
 │  ├─ ProviderRejected              key, quota or input: trying again will not help
-│  └─ GraphFailure                  WhatsApp's, either of the two; in `channels.whatsapp.failures`, with its kinds
+│  └─ GraphFailure                  WhatsApp's, and either of these; in `warmline.channels.whatsapp.failures`
 ├─ ToolError                        a tool could not do what it was asked for; the text is told to the model
 ├─ ProtocolError
 │  ├─ LocalProtocolError            our bug: we broke the wire's rules

@@ -52,7 +52,7 @@ def read_recording(path: Path, *, limit_s: float = 3600.0) -> bytes:
 def decode_recording(content: bytes, name: str, *, limit_s: float = 3600.0) -> bytes:
     """Return a file's content as `read_recording` does; slow, so not for the event loop.
 
-    A minute of Opus takes about 0.1 s of one core, and the interpreter's lock is free for most of it.
+    A minute of Opus takes 0.2 to 0.4 s of one core, and the interpreter's lock is free for most of it.
 
     Args:
         content: Of any format; what it is shows in its first bytes.

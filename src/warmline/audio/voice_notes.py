@@ -41,8 +41,8 @@ def encode(pcm: bytes, rate_hz: int, *, bitrate: int = BITRATE, at_most_bytes: i
     """Return pcm16 as a voice note.
 
     What would not fit is encoded at lower bit rates: at 24 kbit/s somewhat less than three minutes fit into
-    512 KB, and eight at the lowest. 20 s take about 0.2 s of one core, and the interpreter's lock is free
-    meanwhile: call it by `anyio.to_thread.run_sync`.
+    512 KB, and eight at the lowest. 20 s of speech take about 0.6 s of one core, and the interpreter's
+    lock is free meanwhile: call it by `anyio.to_thread.run_sync`.
 
     Args:
         pcm: Whole samples.

@@ -20,7 +20,6 @@ from warmline.cli.config import load_for_command
 from warmline.cli.simulate import PROFILE_HELP
 from warmline.errors import ConfigError, ProviderUnavailable
 from warmline.server.settings import Settings
-from warmline.server.settings.catalogue import CATALOGUE
 
 __all__ = ["ProfileOption", "SettingsWith", "SimulateOption", "Simulated", "settings_with", "simulated"]
 
@@ -154,14 +153,7 @@ async def _described(process: anyio.abc.Process, said: anyio.Path) -> Simulated:
             provider="simulators",
             phase="connect",
         )
-    found = msgspec.json.decode(line, type=Simulated)
-    return msgspec.structs.replace(found, settings=_settings_here(found.settings))
-
-
-def _settings_here(settings: Mapping[str, object]) -> dict[str, object]:
-    """Return those of the settings that lead to simulators which a server has; of others there is no use."""
-    known = {setting.name for setting in CATALOGUE}
-    return {name: value for name, value in settings.items() if name in known}
+    return msgspec.json.decode(line, type=Simulated)
 
 
 async def _stop(process: anyio.abc.Process) -> None:

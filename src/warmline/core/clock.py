@@ -10,7 +10,7 @@ import datetime
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock", "unix_time_s", "utc_now"]
+__all__ = ["Clock", "SystemClock", "unix_now_s", "unix_time_s", "utc_now"]
 
 
 class Clock(Protocol):
@@ -35,6 +35,11 @@ class SystemClock:
 def unix_time_s() -> int:
     """Return the wall clock's seconds since 1970, for wire fields such as `expires_at`."""
     return int(time.time())  # noqa: TID251 - the one place
+
+
+def unix_now_s() -> float:
+    """Return the wall clock's seconds since 1970, for what is kept longer than a process lives."""
+    return time.time()  # noqa: TID251 - the one place
 
 
 def utc_now() -> datetime.datetime:

@@ -30,6 +30,7 @@ from warmline.server.telephone.opening import call_policy, call_session_settings
 from warmline.server.telephone.records import Records
 from warmline.server.vitals import Vitals
 from warmline.server.websocket import media_protocol
+from warmline.server.whatsapp.opening import open_whatsapp
 from warmline.session.ready_made import make_ahead
 from warmline.session.settings import Providers
 
@@ -141,7 +142,17 @@ async def serve(
             finally:
                 tasks.cancel_scope.cancel()
 
-    async with open_networks(settings) as networks:
+    async with (
+        open_networks(settings) as networks,
+        open_whatsapp(
+            settings,
+            knowledge,
+            providers,
+            session_settings(settings),
+            port=int(listener.getsockname()[1]),
+        ) as whatsapp_routes,
+    ):
+        routes += whatsapp_routes
         for each in networks:
             calls.add_network(each.network, each.make_wire)
             sockets[f"/{each.network.name}/media/"] = calls.accept

@@ -169,7 +169,7 @@ class Ear:
         self._script = script
         self._decoder = Pcm16kDecoder(audio_format)
         self._is_decoded_first = audio_format.rate_hz not in RATES_HZ
-        """The detector hears no such rate. Else it takes what comes, and the recogniser alone needs it decoded."""
+        """The detector hears no such rate. Else it takes what comes; only the recogniser has it decoded."""
 
         self._format = PCM_16K if self._is_decoded_first else audio_format
         self._on_heard = on_heard

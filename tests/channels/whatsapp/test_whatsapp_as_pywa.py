@@ -6,7 +6,7 @@ import json
 
 import httpx
 import pytest
-from pywa import WhatsApp
+from pywa.client import WhatsApp
 from pywa.utils import webhook_updates_validator
 
 from warmline.channels.whatsapp.addressee import Addressee

@@ -7,7 +7,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from warmline.channels.whatsapp.media import MediaPlace, Receiving, Source, read_place, redirected, source_of
+from warmline.channels.whatsapp.media import (
+    MediaPlace,
+    Receiving,
+    Source,
+    read_place,
+    recording_name,
+    redirected,
+    source_of,
+)
 from warmline.errors import InputError, RemoteProtocolError
 from warmline.pool.dialling import Address
 
@@ -103,6 +111,20 @@ def test_what_is_no_place_is_told(body):
     """It would be asked for nothing."""
     with pytest.raises(RemoteProtocolError):
         read_place(body)
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "name"),
+    [
+        ("audio/ogg; codecs=opus", "recording.ogg"),
+        ("Audio/MP4", "recording.m4a"),
+        ("audio/x-unheard-of", "recording"),
+        ("", "recording"),
+    ],
+)
+def test_a_recording_is_called_as_its_type_is(mime_type, name):
+    """Services tell the format by the ending."""
+    assert recording_name(mime_type) == name
 
 
 def received(place, pieces, *, content_type="audio/ogg", length="", at_most=100):

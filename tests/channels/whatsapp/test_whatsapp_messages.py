@@ -140,7 +140,14 @@ def test_nothing_is_lost_and_every_part_fits(text, most, split):
     assert all(len(part) <= most for part in parts)
 
 
-@given(TEXTS, st.integers(40, 80))
+SPACED = st.lists(
+    st.sampled_from(["a", "word", "1,000", "Dr.", "end.", "why?:", "www.x.org", "🙂", "\n", "x" * 30])
+    | st.text(st.characters(max_codepoint=0x24F), max_size=6),
+    max_size=40,
+).map(" ".join)
+
+
+@given(SPACED, st.integers(40, 80))
 def test_words_that_fit_stay_whole(text, most):
     """Between blanks."""
     words = text.split()

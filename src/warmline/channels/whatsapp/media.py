@@ -19,7 +19,7 @@ import msgspec
 from warmline.errors import InputError, RemoteProtocolError
 from warmline.pool.dialling import Address
 
-__all__ = ["MediaPlace", "Receiving", "Source", "read_place", "redirected", "source_of"]
+__all__ = ["MediaPlace", "Receiving", "Source", "read_place", "recording_name", "redirected", "source_of"]
 
 _DOMAINS: Final = (".fbsbx.com", ".whatsapp.net", ".facebook.com")
 """Meta's. Its files come from `lookaside.fbsbx.com` as a rule."""
@@ -31,6 +31,16 @@ _TARGET: Final = "!$%&'()*+,/:;=?@-._~"
 
 _ANY_TYPE: Final = ("", "application/octet-stream", "binary/octet-stream")
 _SOUND: Final = ("application/ogg",)
+
+_ENDINGS: Final = {
+    "audio/ogg": "ogg",
+    "audio/opus": "ogg",
+    "audio/mpeg": "mp3",
+    "audio/mp4": "m4a",
+    "audio/aac": "aac",
+    "audio/amr": "amr",
+    "audio/wav": "wav",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,16 @@ class Source:
     base_url: str
     target: str
     """From the first slash on."""
+
+
+def recording_name(mime_type: str) -> str:
+    """Return what a recording is called, such as `recording.ogg`: services tell the format by the ending.
+
+    Args:
+        mime_type: As WhatsApp tells it, parameters and all.
+    """
+    ending = _ENDINGS.get(_essence(mime_type), "")
+    return f"recording.{ending}" if ending else "recording"
 
 
 class _Place(msgspec.Struct):

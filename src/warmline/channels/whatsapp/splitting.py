@@ -23,10 +23,24 @@ _UNSPACED: Final = regex.compile(f"[{UNSPACED}]")
 _UNSPACED_CHARACTERS: Final = 3
 """A character of these scripts is about a syllable: it takes as long to say as so many letters."""
 
+_SENTENCE_ENDS: Final = regex.compile(rf"[\s。！？{UNSPACED}]\Z")
+
 _Measure = Callable[[str], int]
 
+
+def _sentences(text: str) -> list[str]:
+    """Return sentences that end where words do: `why?:` stays whole."""
+    whole: list[str] = []
+    for sentence in split_sentences(text):
+        if whole and not _SENTENCE_ENDS.search(whole[-1]):
+            whole[-1] += sentence
+        else:
+            whole.append(sentence)
+    return whole
+
+
 _CUTS: Final[Sequence[Callable[[str], Sequence[str]]]] = (
-    split_sentences,
+    _sentences,
     regex.compile(r"(?s).+?(?:[,;:]\s+|[，、；：]\s*|\Z)").findall,  # clauses
     regex.compile(r"\S+\s*|\s+").findall,  # words
     regex.compile(r"\X").findall,  # what is seen as one character
@@ -63,10 +77,10 @@ def _split(text: str, most: int, measure: _Measure) -> list[str]:
     parts: list[str] = []
     part, size = "", 0
     for piece in _pieces(text, most, measure, _CUTS):
-        if size + measure(piece.strip()) > most:
+        # Blanks at the end may be more than there is room for: they go, if it is a part's end.
+        if size + measure(piece.rstrip()) > most:
             parts.append(part)
             part, size = "", 0
-        # A piece that is blank may be longer than there is room for; none is needed where a part begins.
         part += piece if part else piece.lstrip()
         size = measure(part)
     parts.append(part)

@@ -11,6 +11,7 @@ from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting,
 from warmline.server.settings.example import example_file
 from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.load import DEFAULT_FILE, LoadedSettings, load_settings
+from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
@@ -60,12 +61,14 @@ __all__ = [
     "Settings",
     "Source",
     "SourceKind",
+    "StoreTable",
     "TelnyxTable",
     "ToolsTable",
     "TurnsTable",
     "TwilioTable",
     "Value",
     "VoiceTable",
+    "WhatsAppTable",
     "example_file",
     "load_settings",
     "parse_assignments",

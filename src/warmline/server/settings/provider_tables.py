@@ -86,6 +86,12 @@ class OpenAiTable:
     max_tokens: int = setting(
         0, "Longest reply; 0 leaves it to the model.", unit="tokens", at_least=0, at_most=100_000
     )
+    transcription_model: str = setting(
+        "gpt-4o-mini-transcribe",
+        'The model that listens to voice messages, where `whatsapp.transcriber` is `"openai"`.',
+        at_least=1,
+        at_most=200,
+    )
     embedding_model: str = setting(
         "text-embedding-3-small",
         'The model of meanings, where `knowledge.embedder` is `"openai"`.',

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.failover_table import FailoverTable
+from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
@@ -325,6 +326,8 @@ class Settings:
     phone: PhoneTable = PhoneTable()
     telnyx: TelnyxTable = TelnyxTable()
     twilio: TwilioTable = TwilioTable()
+    whatsapp: WhatsAppTable = WhatsAppTable()
+    store: StoreTable = StoreTable()
     lines: LinesTable = LinesTable()
     failover: FailoverTable = FailoverTable()
     log: LogTable = LogTable()

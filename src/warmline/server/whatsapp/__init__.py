@@ -1,0 +1,1 @@
+"""Messages over WhatsApp: taken by webhook, answered by durable jobs."""

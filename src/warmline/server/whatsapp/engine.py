@@ -1,0 +1,210 @@
+"""Durable jobs: DBOS, on threads of its own, beside the event loop.
+
+DBOS keeps which steps of a job are done, and gives a job that was cut short to whoever runs next. What the
+steps do, and what they know, is elsewhere; the text of a conversation never reaches its tables.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from dbos import DBOS, DBOSClient, DBOSConfig
+
+from warmline.store.database import Database
+
+__all__ = ["JobEngine", "Stopping", "enqueue_from_outside", "workflow_id"]
+
+_log = logging.getLogger(__name__)
+
+_NAME: Final = "warmline"
+_WORKFLOW: Final = "whatsapp.message"
+_QUEUE: Final = "whatsapp"
+_VERSION: Final = "1"
+"""Of the steps: a job that was begun with some is not gone on with by others. Raise it when they change."""
+
+_STOP_S: Final = 3.0
+"""How long jobs have to reach a place where they can be left."""
+
+_T = TypeVar("_T")
+
+
+class Stopping(BaseException):
+    """The process ends: the job is left as it is, and is gone on with by the next one.
+
+    Not an Exception, because DBOS takes those for the job's own end.
+    """
+
+
+class JobEngine:
+    """Runs jobs: at most one of each user's at a time, in the order of their messages.
+
+    Use from worker threads: every method blocks, but for `leave` and `is_stopping`. There can be one in a
+    process.
+
+    What changes here: `_running`, with each job; `_stopping`, once.
+    """
+
+    def __init__(
+        self, database: Database, work: Callable[[str], None], *, worker: str, at_once: int, look_s: float
+    ) -> None:
+        """Prepare.
+
+        Args:
+            database: Where jobs are kept.
+            work: Does a job, by `step` and `wait`; called on a thread of its own.
+            worker: This process's name, under which it finds its jobs again; no other process that runs
+                now may have it.
+            at_once: Jobs at a time.
+            look_s: How often the queue is looked at.
+        """
+        self._database = database
+        self._work = work
+        self._worker = worker
+        self._at_once = at_once
+        self._look_s = look_s
+        self._stopping = threading.Event()
+        self._idle = threading.Condition()
+        self._running = 0
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the process ends."""
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Begin to run jobs, those first that were cut short."""
+        _quiet()
+        config = DBOSConfig(
+            name=_NAME,
+            system_database_url=self._database.url,
+            application_version=_VERSION,
+            executor_id=self._worker,
+            use_listen_notify=False,
+            enable_otlp=False,
+            log_level="WARNING",
+        )
+        DBOS(config=config)
+        _quiet()
+
+        def run(job_id: str) -> None:  # A function: DBOS writes on what it is given.
+            self._run(job_id)
+
+        DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)(run)
+        DBOS.launch()
+        DBOS.register_queue(
+            _QUEUE,
+            partition_concurrency=1,
+            worker_concurrency=self._at_once,
+            polling_interval_sec=self._look_s,
+            on_conflict="always_update",
+        )
+
+    def leave(self) -> None:
+        """Have every job left where it is, as soon as it comes to a place for that; never blocks."""
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """Wait for that, and end."""
+        self.leave()
+        with self._idle:
+            self._idle.wait_for(lambda: not self._running, _STOP_S)
+        DBOS.destroy(destroy_registry=True)
+
+    def enqueue(self, job_id: str, run: int, user_key: str, priority: int) -> None:
+        """Have a job done, once for each of its runs, however often this is called.
+
+        Args:
+            job_id: Which.
+            run: Counts from 1.
+            user_key: Whose; theirs are done one after another.
+            priority: The lowest is done first, of one user's.
+        """
+        DBOS.enqueue_workflow_with_options(_options(job_id, run, user_key, priority), job_id)
+
+    def take_over(self, worker: str) -> int:
+        """Go on with the jobs of a process that is dead; return how many those are."""
+        return len(DBOS._recover_pending_workflows([worker]))
+
+    def step(self, name: str, act: Callable[[], _T]) -> _T:
+        """Do something once: what it returned, or raised, is returned or raised when the job is gone on with.
+
+        Raises:
+            Stopping: the process ends; nothing is kept.
+        """
+        self.check()
+        return DBOS.run_step({"name": name}, act)
+
+    def wait(self, name: str, seconds: float, clock: Callable[[], float]) -> None:
+        """Wait until an instant that is kept: whoever goes on with the job waits for the rest alone.
+
+        Raises:
+            Stopping: the process ends meanwhile.
+        """
+        until_s = self.step(name, lambda: clock() + seconds)
+        self.pause(until_s - clock())
+
+    def pause(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            Stopping: the process ends meanwhile.
+        """
+        if self._stopping.wait(max(seconds, 0.0)):
+            raise Stopping
+
+    def check(self) -> None:
+        """Go on.
+
+        Raises:
+            Stopping: the process ends.
+        """
+        if self._stopping.is_set():
+            raise Stopping
+
+    def _run(self, job_id: str) -> None:
+        with self._idle:
+            self._running += 1
+        try:
+            self._work(job_id)
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
+
+
+def workflow_id(job_id: str, run: int) -> str:
+    """Return DBOS's name for a run of a job."""
+    return job_id if run == 1 else f"{job_id}~{run}"
+
+
+def enqueue_from_outside(database: Database, job_id: str, run: int, user_key: str, priority: int) -> None:
+    """Have a job done by whichever process runs jobs; for one that runs none."""
+    _quiet()
+    client = DBOSClient(system_database_url=database.url, application_name=_NAME)
+    try:
+        client.enqueue(_options(job_id, run, user_key, priority), job_id)
+    finally:
+        client.destroy()
+
+
+def _options(job_id: str, run: int, user_key: str, priority: int) -> Any:
+    return {
+        "workflow_name": _WORKFLOW,
+        "queue_name": _QUEUE,
+        "workflow_id": workflow_id(job_id, run),
+        "queue_partition_key": user_key,
+        "priority": priority,
+        "application_name": _NAME,
+    }
+
+
+def _quiet() -> None:
+    """Have DBOS's log go where ours goes, and only what matters of it."""
+    log = logging.getLogger("dbos")
+    log.handlers.clear()
+    log.addHandler(logging.NullHandler())  # Without any, it adds one of its own.
+    log.propagate = True
+    log.setLevel(logging.WARNING)

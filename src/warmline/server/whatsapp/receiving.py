@@ -1,0 +1,133 @@
+"""What WhatsApp tells: checked, kept, and only then acknowledged. What is done about it comes later."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+
+import anyio.to_thread
+
+from warmline.channels.whatsapp.failures import status_failure
+from warmline.channels.whatsapp.incoming import IncomingMessage
+from warmline.channels.whatsapp.signature import WhatsAppSignatures
+from warmline.channels.whatsapp.statuses import MessageStatus
+from warmline.channels.whatsapp.webhooks import Delivery, read
+from warmline.errors import RemoteProtocolError
+from warmline.server.whatsapp.engine import JobEngine
+from warmline.server.whatsapp.policy import job_id_of, priority_of, queue_key
+from warmline.store.messages import Job, JobState, Messages
+from warmline.store.outbox import Outbox, SendState, Status
+
+__all__ = ["Receiving"]
+
+_log = logging.getLogger(__name__)
+
+_SIGNATURE: Final = "x-hub-signature-256"
+_APART_S: Final = 0.002
+"""The engine orders jobs of one second by the millisecond in which they were queued."""
+
+
+class Receiving:
+    """Takes webhooks; keeps nothing itself."""
+
+    def __init__(
+        self,
+        signatures: WhatsAppSignatures,
+        messages: Messages,
+        outbox: Outbox,
+        engine: JobEngine,
+        now_s: Callable[[], float],
+        *,
+        phone_number_id: str = "",
+    ) -> None:
+        """Prepare.
+
+        Args:
+            signatures: By the app's secret.
+            messages: Where messages go.
+            outbox: Where statuses go.
+            engine: Who answers.
+            now_s: The wall clock, in seconds since 1970.
+            phone_number_id: Ours; what others are sent is left alone. Empty: every number is ours.
+        """
+        self._signatures = signatures
+        self._messages = messages
+        self._outbox = outbox
+        self._engine = engine
+        self._now_s = now_s
+        self._phone_number_id = phone_number_id
+
+    async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[HTTPStatus, str]:
+        """Take a webhook; return how it is answered, and why it is refused.
+
+        What is answered with OK is on disk; nothing of what is refused is. It may come again, at the same
+        time or days later, here or to another process.
+        """
+        try:
+            self._signatures.verify(body, headers.get(_SIGNATURE))
+        except RemoteProtocolError as problem:
+            return HTTPStatus.UNAUTHORIZED, str(problem)
+        try:
+            delivery = read(body)
+        except RemoteProtocolError as problem:
+            return HTTPStatus.BAD_REQUEST, str(problem)
+        await anyio.to_thread.run_sync(self._keep, delivery)
+        return HTTPStatus.OK, ""
+
+    def _keep(self, delivery: Delivery) -> None:
+        queued: set[str] = set()
+        for message in delivery.messages:
+            if self._phone_number_id not in ("", message.phone_number_id):
+                _log.info("whatsapp.not_ours", extra={"number_id": message.phone_number_id})
+                continue
+            if message.user_key in queued:
+                time.sleep(_APART_S)
+            queued.add(message.user_key)
+            self._queue(message)
+        for status in delivery.statuses:
+            self._told(status)
+
+    def _queue(self, message: IncomingMessage) -> None:
+        now_s = self._now_s()
+        job = Job(
+            id=job_id_of(message),
+            user_key=message.user_key,
+            phone_number_id=message.phone_number_id,
+            kind=message.kind.value,
+            message=message.to_json().decode(),
+            sent_s=message.timestamp_s or int(now_s),
+            received_s=now_s,
+            state=JobState.QUEUED,
+        )
+        if not self._messages.add(job):
+            known = self._messages.get(job.id)
+            if known is None or known.state is not JobState.QUEUED:
+                return
+            # Whoever kept it may have died before it was queued; being queued twice does nothing.
+        key = queue_key(job.user_key, job.phone_number_id)
+        self._engine.enqueue(job.id, 1, key, priority_of(job.sent_s))
+
+    def _told(self, status: MessageStatus) -> None:
+        told = Status(
+            message_id=status.id,
+            state=status.state.value,
+            at_s=status.timestamp_s,
+            callback_data=status.callback_data,
+            error_code=status.error_code,
+            error_title=status.error_title,
+            proves_acceptance=status.proves_acceptance,
+        )
+        job_id = self._outbox.told(told, self._now_s())
+        if job_id is None:
+            return
+        job = self._messages.get(job_id)
+        if job is None or not job.state.is_over:
+            return  # Whoever is doing it meets the failure.
+        states = [send.state for send in self._outbox.of(job_id)]
+        state = JobState.PARTLY if SendState.ACCEPTED in states else JobState.FAILED
+        reason = str(status_failure(status.error_code, status.error_title))
+        self._messages.change(job_id, state=state, reason=reason)
+        _log.warning("whatsapp.not_delivered", extra={"job": job_id, "problem": reason})

@@ -1,0 +1,1 @@
+"""What is kept: messages and their answers, in SQLite or PostgreSQL."""

@@ -1,0 +1,98 @@
+"""The database: a file of SQLite by default, PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Final, Self
+
+import sqlalchemy as sa
+from platformdirs import user_data_path
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+
+from warmline.errors import ConfigError
+from warmline.store.schema import METADATA
+
+__all__ = ["Database", "database_url"]
+
+_log = logging.getLogger(__name__)
+
+_BUSY_MS: Final = 30_000
+"""How long a writer of SQLite waits for another one."""
+
+_CONNECTIONS: Final = 10
+"""Of PostgreSQL, for a process."""
+
+
+def database_url(url: str) -> str:
+    """Return the URL of the database: `url`, or that of a file in the user's data folder."""
+    return url or f"sqlite:///{user_data_path('warmline', appauthor=False) / 'warmline.db'}"
+
+
+class Database:
+    """A pool of connections. Its methods block: for worker threads alone.
+
+    Use as a context manager; leaving it closes every connection.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Prepare; nothing is opened.
+
+        Args:
+            url: `sqlite:///FILE` or `postgresql://…`.
+
+        Raises:
+            ConfigError: it is neither.
+        """
+        self.url = url
+        """As it was given."""
+
+        try:
+            parsed = sa.make_url(url)
+        except SQLAlchemyError:
+            raise ConfigError('store.url: give "sqlite:///FILE" or "postgresql://USER@HOST/NAME"') from None
+        match parsed.get_backend_name():
+            case "sqlite":
+                self._file = Path(parsed.database or "") if parsed.database else None
+                self.engine = sa.create_engine(parsed)
+                event.listen(self.engine, "connect", _prepare_sqlite)
+            case "postgresql":
+                self._file = None
+                driver = parsed.set(drivername="postgresql+psycopg")
+                self.engine = sa.create_engine(driver, pool_size=_CONNECTIONS, pool_pre_ping=True)
+            case other:
+                raise ConfigError(f"store.url: {other} is not known here; it is sqlite or postgresql")
+        self.shown = parsed.render_as_string(hide_password=True)
+        """The URL for people."""
+
+    def __enter__(self) -> Self:
+        """Create what is missing of the tables.
+
+        Raises:
+            ConfigError: the database can't be had.
+        """
+        try:
+            if self._file is not None:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+            METADATA.create_all(self.engine)
+        except (SQLAlchemyError, OSError) as error:
+            self.engine.dispose()
+            problem = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise ConfigError(f"opening {self.shown} (store.url): {problem}") from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    # A transaction that begins by reading and then writes would fail where another writes meanwhile.
+    connection.isolation_level = "IMMEDIATE"
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # What is acknowledged stands, also where the machine loses its power.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.close()
