@@ -175,7 +175,7 @@ def _answer(message: dict[str, Any], file: str) -> tuple[Text, str]:
     if message["seconds"] is not None:
         about = "voice note" if message["is_voice"] else "recording"
         size = f"{message['size_bytes'] / 1024:,.0f} KB"
-        return Text(f"{about}, {size}{f', {file}' if file else ''}"), f"{message['seconds']:.1f} s"
+        return Text(f"{about}, {file or size}"), f"{message['seconds']:.1f} s"
     if message["type"] == "text":
         return Text(_short(message["text"])), f"{len(message['text']):,} chars"
     return Text(f"{message['type']} {_short(message['text'])}".rstrip()), ""
