@@ -100,8 +100,8 @@ async def test_what_is_not_answered_is_said_to_be_so(monkeypatch, tmp_path):
 
     async with served(monkeypatch, tmp_path, say_nothing) as (_, server):
         server.status = 503
-        status, output, _ = await message("--simulate", "--wait", "0.5", "hello")
-    assert status == 1
+        status, output, errors = await message("--simulate", "--wait", "0.5", "hello")
+    assert (status, errors) == (1, "")
     assert "none came" in output
     assert f"the server answered {server.url.replace('/webhook', '/whatsapp/webhook')} with" in output
 

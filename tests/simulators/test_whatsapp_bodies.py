@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from warmline.simulators.whatsapp.bodies import Receipt, Sending, read_body
 from warmline.simulators.whatsapp.errors import Refused
@@ -115,6 +117,47 @@ def test_what_the_api_refuses_is_refused(body, code, says):
         read_body(body)
     assert (refused.value.code, refused.value.status) == (code, 400)
     assert says in refused.value.message
+
+
+NAMES = "audio text template interactive id link voice body type action buttons reply title code".split()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inside, max_size=4),
+    max_leaves=12,
+)
+
+
+CONTENTS = {
+    "audio": st.fixed_dictionaries({"id": JSON, "voice": JSON}),
+    "contacts": st.lists(JSON, max_size=2),
+    "interactive": st.fixed_dictionaries({
+        "type": st.just("button") | JSON,
+        "action": st.fixed_dictionaries({"buttons": JSON}) | JSON,
+        "body": JSON,
+    }),
+    "reaction": st.fixed_dictionaries({"message_id": JSON, "emoji": JSON}),
+    "template": st.fixed_dictionaries({"name": JSON, "language": JSON}),
+    "text": st.fixed_dictionaries({"body": JSON}),
+}
+
+
+@given(data=st.data())
+def test_whatever_stands_in_a_message_is_taken_or_refused(data):
+    kind = data.draw(st.sampled_from(sorted(CONTENTS)))
+    content = data.draw(CONTENTS[kind] | JSON)
+    try:
+        read = read_body(written(type=kind, **{kind: content}))
+    except Refused:
+        return
+    assert isinstance(read, Sending)
+    assert isinstance(read.text, str)
+    assert read.is_voice in (True, False)
+
+
+@given(body=st.binary(max_size=50) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_whatever_comes_is_refused_that_is_no_message(body):
+    with pytest.raises(Refused):
+        read_body(body)
 
 
 def test_the_longest_text_and_callback_data_are_taken():

@@ -67,7 +67,11 @@ def message_command(
         raise ConfigError("sending a message: people are simulated alone; add --simulate")
     steps = [step for each in messages for step in (_step(each), _waiting(wait, quiet))]
     person = {} if not sender else {"person": {"user_id" if "." in sender else "phone": sender}}
-    run(_simulated, {**person, "steps": steps}, [_shown(each) for each in messages], out, as_json)
+    turns: list[dict[str, Any]] = []
+    shown = [_shown(each) for each in messages]
+    run(_simulated, {**person, "steps": steps}, shown, out, as_json, turns)
+    if not all(turn["answers"] for turn in turns):
+        raise typer.Exit(1)
 
 
 def _step(message: str) -> dict[str, Any]:
@@ -92,7 +96,14 @@ def _shown(message: str) -> str:
     return Path(message).name if _is_recording(message) else message
 
 
-async def _simulated(wanted: dict[str, Any], shown: list[str], out: Path | None, as_json: bool) -> None:
+async def _simulated(
+    wanted: dict[str, Any],
+    shown: list[str],
+    out: Path | None,
+    as_json: bool,
+    turns: list[dict[str, Any]],
+) -> None:
+    """Have the messages sent, and show what came; `turns` is given what is known of each."""
     found = find_simulated_server()
     control = found.control_urls.get("whatsapp")
     if control is None:
@@ -114,8 +125,7 @@ async def _simulated(wanted: dict[str, Any], shown: list[str], out: Path | None,
         print(json.dumps(report))  # noqa: T201 - it is the output
     else:
         _show(report, shown, files, Console())
-    if not all(turn["answers"] for turn in report["turns"]):
-        raise typer.Exit(1)
+    turns += report["turns"]
 
 
 async def _write_notes(
@@ -165,7 +175,7 @@ def _answer(message: dict[str, Any], file: str) -> tuple[Text, str]:
     if message["seconds"] is not None:
         about = "voice note" if message["is_voice"] else "recording"
         size = f"{message['size_bytes'] / 1024:,.0f} KB"
-        return Text(f"{about}, {size}{f', {file}' if file else ''}"), f"{message['seconds']:.1f} s"
+        return Text(f"{about}, {file or size}"), f"{message['seconds']:.1f} s"
     if message["type"] == "text":
         return Text(_short(message["text"])), f"{len(message['text']):,} chars"
     return Text(f"{message['type']} {_short(message['text'])}".rstrip()), ""

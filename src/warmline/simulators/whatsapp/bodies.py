@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -22,8 +22,71 @@ _INTERACTIVE_CHARACTERS: Final = 1024
 _CALLBACK_CHARACTERS: Final = 512
 _BUTTONS: Final = 3
 _TITLE_CHARACTERS: Final = 20
+_MISSING: Final = re.compile(r"missing required field `(\w+)`")
 _UNKNOWN: Final = re.compile(r"unknown field `(\w+)`")
 _PLACE: Final = re.compile(r"at `\$\.([\w.]+)")
+
+
+_NotEmpty = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class _Text(msgspec.Struct):
+    body: str
+    preview_url: bool = False
+
+
+class _File(msgspec.Struct):
+    id: str = ""
+    link: str = ""
+    voice: bool = False
+    caption: str | None = None
+
+
+class _Language(msgspec.Struct):
+    code: _NotEmpty
+
+
+class _Template(msgspec.Struct):
+    name: _NotEmpty
+    language: _Language
+
+
+class _Reaction(msgspec.Struct):
+    message_id: _NotEmpty
+    emoji: str = ""
+
+
+class _Reply(msgspec.Struct):
+    id: str = ""
+    title: str = ""
+
+
+class _Button(msgspec.Struct):
+    reply: _Reply = msgspec.field(default_factory=_Reply)
+
+
+class _Action(msgspec.Struct):
+    buttons: list[_Button] = []
+
+
+class _Words(msgspec.Struct):
+    text: str = ""
+
+
+class _Interactive(msgspec.Struct):
+    type: _NotEmpty
+    action: _Action
+    body: _Words = msgspec.field(default_factory=_Words)
+
+
+_SHAPES: Final[dict[str, Any]] = {
+    "text": _Text,
+    "template": _Template,
+    "reaction": _Reaction,
+    "interactive": _Interactive,
+    **dict.fromkeys(FILE_TYPES, _File),
+}
+"""What is looked at of a message's content; there may be more in it."""
 
 
 class _Context(msgspec.Struct, forbid_unknown_fields=True):
@@ -163,57 +226,51 @@ def _sending(read: _Body) -> Sending:
 
 
 def _check(kind: str, content: Any) -> None:
-    match kind:
-        case "text":
-            _check_text(content)
-        case "template":
-            _demand(content, kind, "name", "language")
-            _demand(content["language"], "language", "code")
-        case "reaction":
-            _demand(content, kind, "message_id")
-        case "interactive":
-            _check_interactive(content)
-        case _ if kind in FILE_TYPES:
-            _check_file(kind, content)
+    if kind not in _SHAPES:
+        return
+    try:
+        shape = msgspec.convert(content, _SHAPES[kind])
+    except msgspec.ValidationError as error:
+        missing = _MISSING.search(str(error))
+        if missing is None and "length >= 1" not in str(error):
+            raise _unfit(error) from error
+        name = f" '{missing[1]}'" if missing is not None else ""
+        raise Refused(131008, f"A parameter{name} of '{kind}' is missing.") from error
+    match shape:
+        case _Text():
+            _check_text(shape.body)
+        case _File():
+            _check_file(kind, shape)
+        case _Interactive():
+            _check_interactive(shape)
 
 
-def _check_text(text: dict[str, Any]) -> None:
-    _demand(text, "text", "body")
-    body = text["body"]
-    if not isinstance(body, str) or not body.strip():
+def _check_text(body: str) -> None:
+    if not body.strip():
         raise Refused(100, message="(#100) Param text['body'] must be a non-empty string.")
     if len(body) > _TEXT_CHARACTERS:
         limit = f"must be at most {_TEXT_CHARACTERS} characters long."
         raise Refused(100, message=f"(#100) Param text['body'] {limit}")
 
 
-def _check_file(kind: str, file: dict[str, Any]) -> None:
-    if bool(file.get("id")) == bool(file.get("link")):
+def _check_file(kind: str, file: _File) -> None:
+    if bool(file.id) == bool(file.link):
         raise Refused(131009, f"{kind} has either an id or a link.")
-    if kind == "audio" and "caption" in file:
+    if kind == "audio" and file.caption is not None:
         raise Refused(131009, "audio has no caption.")
 
 
-def _check_interactive(interactive: dict[str, Any]) -> None:
-    _demand(interactive, "interactive", "type", "action")
-    text = interactive.get("body", {}).get("text", "")
-    if len(text) > _INTERACTIVE_CHARACTERS:
+def _check_interactive(interactive: _Interactive) -> None:
+    if len(interactive.body.text) > _INTERACTIVE_CHARACTERS:
         raise Refused(131009, f"Body text is too long. Max length is {_INTERACTIVE_CHARACTERS}.")
-    if interactive["type"] != "button":
+    if interactive.type != "button":
         return
-    buttons = interactive["action"].get("buttons", [])
+    buttons = interactive.action.buttons
     if not 1 <= len(buttons) <= _BUTTONS:
-        raise Refused(
-            131009, f"Invalid buttons count. Min allowed buttons: 1, Max allowed buttons: {_BUTTONS}."
-        )
-    if any(len(button.get("reply", {}).get("title", "")) > _TITLE_CHARACTERS for button in buttons):
+        counts = f"Min allowed buttons: 1, Max allowed buttons: {_BUTTONS}."
+        raise Refused(131009, f"Invalid buttons count. {counts}")
+    if any(len(button.reply.title) > _TITLE_CHARACTERS for button in buttons):
         raise Refused(131009, f"Button title length invalid. Max length: {_TITLE_CHARACTERS}.")
-
-
-def _demand(content: Any, place: str, *names: str) -> None:
-    for name in names:
-        if not isinstance(content, dict) or content.get(name) in (None, ""):
-            raise Refused(131008, f"Parameter '{name}' of '{place}' is missing.")
 
 
 def _unfit(error: msgspec.ValidationError) -> Refused:
