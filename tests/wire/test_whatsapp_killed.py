@@ -140,7 +140,7 @@ async def passed_places(simulator, told, tmp_path) -> list[str]:
     with process(replace(told, kill_job=job_of(message), places=str(file))):
         await answered(conversation)
         await over(told, 1)
-    return file.read_text().splitlines()
+    return [*map(str, file.read_text().splitlines())]
 
 
 async def test_killed_at_every_step_each_message_is_answered_once(simulator, told, tmp_path):
@@ -161,10 +161,10 @@ async def test_killed_at_every_step_each_message_is_answered_once(simulator, tol
             await answered(conversation)
         await over(told, len(places) + 1)
         await anyio.sleep(1.5)
-    for place, conversation in zip(places, conversations, strict=True):
+    for name, conversation in zip(places, conversations, strict=True):
         [answer] = conversation.received
-        assert answer.is_voice, place
-        assert answer.callback_data.endswith("/0"), place
+        assert answer.is_voice, name
+        assert answer.callback_data.endswith("/0"), name
     assert states(told) == {JobState.ANSWERED: len(places) + 1}
 
 

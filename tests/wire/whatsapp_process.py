@@ -31,6 +31,7 @@ from warmline.server.settings.provider_tables import LinesTable
 from warmline.server.whatsapp import opening
 from warmline.server.whatsapp.engine import JobEngine
 from warmline.session.settings import Providers, SessionSettings
+from warmline.simulators.whatsapp.webhooks import PHONE_NUMBER_ID
 from warmline.testing.scripted import ScriptedDetector, ScriptedRecogniser, ScriptedRetriever
 
 __all__ = ["Told", "started"]
@@ -57,6 +58,7 @@ class Told:
     places: str = ""
     """A file that gets a line for each place that is passed."""
 
+    template: str = ""
     paid: str = ""
     """A file that gets a line for each thing that a provider does."""
 
@@ -76,13 +78,22 @@ def _serve(told: Told) -> None:
 
 
 async def _served(told: Told) -> None:
-    keys = {name: Secret(told.environment[f"WHATSAPP_{name.upper()}"]) for name in _KEYS}
-    settings = Settings(
-        whatsapp=WhatsAppTable(base_urls=(told.base_url,), look_ms=20, confirm_s=1.0, **keys),
-        store=StoreTable(url=told.store_url, worker=told.worker),
-        lines=LinesTable(certificate=told.certificate),
+    table = WhatsAppTable(
+        token=Secret(told.environment["WHATSAPP_TOKEN"]),
+        app_secret=Secret(told.environment["WHATSAPP_APP_SECRET"]),
+        verify_token=Secret(told.environment["WHATSAPP_VERIFY_TOKEN"]),
+        base_urls=(told.base_url,),
+        phone_number_id=PHONE_NUMBER_ID,
+        look_ms=20,
+        confirm_s=1.0,
+        template=told.template,
     )
-    opening.open_transcriber = lambda *_: _listening(told)  # type: ignore[assignment]
+    settings = Settings(
+        whatsapp=table,
+        store=StoreTable(url=told.store_url, worker=told.worker),
+        lines=LinesTable(certificate=Path(told.certificate)),
+    )
+    setattr(opening, "open_transcriber", lambda *_: _listening(told))  # noqa: B010 - it is not exported
     providers = Providers(
         vad=ScriptedDetector(),
         stt=ScriptedRecogniser(),
@@ -96,9 +107,6 @@ async def _served(told: Told) -> None:
             Starlette(routes=list(routes)), host="127.0.0.1", port=told.port, log_config=None, lifespan="off"
         )
         await uvicorn.Server(config).serve()
-
-
-_KEYS = ("token", "app_secret", "verify_token")
 
 
 @dataclass
@@ -153,9 +161,12 @@ def _arm(told: Told) -> None:
         place.pass_by(job_id, "behind the call that sends")
         return message_id
 
-    JobEngine._run = armed_run  # type: ignore[method-assign]
-    JobEngine.step = armed_step  # type: ignore[method-assign, assignment]
-    GraphClient.send = armed_send  # type: ignore[method-assign]
+    for owner, name, armed in (
+        (JobEngine, "_run", armed_run),
+        (JobEngine, "step", armed_step),
+        (GraphClient, "send", armed_send),
+    ):
+        setattr(owner, name, armed)
 
 
 @asynccontextmanager

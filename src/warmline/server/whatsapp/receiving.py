@@ -10,7 +10,6 @@ from typing import Final
 
 import anyio.to_thread
 
-from warmline.channels.whatsapp.failures import status_failure
 from warmline.channels.whatsapp.incoming import IncomingMessage
 from warmline.channels.whatsapp.signature import WhatsAppSignatures
 from warmline.channels.whatsapp.statuses import MessageStatus
@@ -18,8 +17,9 @@ from warmline.channels.whatsapp.webhooks import Delivery, read
 from warmline.errors import RemoteProtocolError
 from warmline.server.whatsapp.engine import JobEngine
 from warmline.server.whatsapp.policy import job_id_of, priority_of, queue_key
+from warmline.server.whatsapp.settling import settle
 from warmline.store.messages import Job, JobState, Messages
-from warmline.store.outbox import Outbox, SendState, Status
+from warmline.store.outbox import Outbox, Status
 
 __all__ = ["Receiving"]
 
@@ -121,13 +121,5 @@ class Receiving:
             proves_acceptance=status.proves_acceptance,
         )
         job_id = self._outbox.told(told, self._now_s())
-        if job_id is None:
-            return
-        job = self._messages.get(job_id)
-        if job is None or not job.state.is_over:
-            return  # Whoever is doing it meets the failure.
-        states = [send.state for send in self._outbox.of(job_id)]
-        state = JobState.PARTLY if SendState.ACCEPTED in states else JobState.FAILED
-        reason = str(status_failure(status.error_code, status.error_title))
-        self._messages.change(job_id, state=state, reason=reason)
-        _log.warning("whatsapp.not_delivered", extra={"job": job_id, "problem": reason})
+        if job_id is not None:
+            settle(job_id, self._messages, self._outbox)

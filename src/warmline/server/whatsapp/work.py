@@ -23,6 +23,7 @@ from warmline.server.whatsapp.agent import MessageAgent
 from warmline.server.whatsapp.engine import JobEngine
 from warmline.server.whatsapp.policy import MessagePolicy
 from warmline.server.whatsapp.sending import Sending
+from warmline.server.whatsapp.settling import WINDOW_CLOSED, settle
 from warmline.server.whatsapp.tries import INPUT, Tries, Undone
 from warmline.store.messages import Job, JobState, Messages
 from warmline.store.outbox import Outbox
@@ -182,7 +183,6 @@ class MessageWork:
                     return self._hold(job, message, template)
                 why = f"part {part + 1} of {count} could not be sent: {undone.reason}"
                 return (JobState.PARTLY if part else JobState.FAILED), why
-        self._engine.step("tidy", lambda: self._outbox.drop_notes(job.id))
         return JobState.ANSWERED, reason
 
     def _send_part(self, job: Job, message: IncomingMessage, part: int, text: str | None) -> None:
@@ -202,7 +202,7 @@ class MessageWork:
 
     def _hold(self, job: Job, message: IncomingMessage, template: str) -> tuple[JobState, str]:
         """Keep the answer until the person writes again; ask them to, if there is a template for that."""
-        why = "nothing may be sent 24 hours after their last message: it is sent when they write again"
+        why = WINDOW_CLOSED
         language = self._policy.template_language
         if not template:
             return JobState.HELD, why
@@ -268,4 +268,5 @@ class MessageWork:
     def _end(self, job_id: str, state: JobState, reason: str) -> None:
         finished_s = None if state is JobState.HELD else self._now_s()
         self._messages.change(job_id, state=state, reason=reason, finished_s=finished_s)
+        settle(job_id, self._messages, self._outbox)
         _log.info("whatsapp.job_over", extra={"job": job_id, "state": state.value, "reason": reason})
