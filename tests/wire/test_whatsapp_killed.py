@@ -171,7 +171,7 @@ async def test_killed_at_every_step_each_message_is_answered_once(simulator, tol
 async def test_messages_that_waited_for_a_dead_process_are_answered_in_order(simulator, told):
     """All of one person's, in whatever order they are told again; the first is cut short again and again."""
     with process(replace(told, kill_job="first", kill_at=4)) as running:
-        await _listening(told.port)
+        await listening(told.port)
         steps = [step for number in range(4) for step in (Write(text=f"question {number}"), Wait(wait_s=1.1))]
         conversation = await placed(simulator, told, 1, *steps)
         messages = await sent(conversation, 4)
@@ -197,7 +197,7 @@ async def test_one_delivery_to_two_processes_five_times_at_once_is_answered_once
     first = replace(told, store_url=postgres_url, worker="first")
     second = replace(first, worker="second", port=_free_port())
     with process(first), process(second):
-        await _listening(first.port, second.port)
+        await listening(first.port, second.port)
         conversations = [
             await placed(
                 simulator,
@@ -225,7 +225,7 @@ async def test_one_delivery_to_two_processes_five_times_at_once_is_answered_once
     assert states(first) == {JobState.ANSWERED: 40}
 
 
-async def _listening(*ports: int) -> None:
+async def listening(*ports: int) -> None:
     for port in ports:
         with anyio.fail_after(20):
             while True:

@@ -109,6 +109,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     path: str = ""
     """Only requests whose path contains this."""
 
+    skip: Annotated[int, _NotNegative] = 0
+    """How many such requests pass first."""
+
     times: Annotated[int, _NotNegative] = 1
     """How many requests it meets; 0 for all of them."""
 
@@ -167,7 +170,9 @@ class FaultQueue:
                 continue
             met = self._met.get(id(fault), 0) + 1
             self._met[id(fault)] = met
-            if fault.times and met >= fault.times:
+            if met <= fault.skip:
+                continue
+            if fault.times and met >= fault.skip + fault.times:
                 del self._faults[index]
                 del self._met[id(fault)]
             return fault

@@ -9,13 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from dbos import DBOS, DBOSClient, DBOSConfig
 
+from warmline.server.whatsapp.policy import priority_of, queue_key
 from warmline.store.database import Database
+from warmline.store.messages import Job
 
-__all__ = ["JobEngine", "Stopping", "enqueue_from_outside", "workflow_id"]
+__all__ = ["JobEngine", "Queued", "Stopping", "enqueue_from_outside", "queued"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +39,29 @@ class Stopping(BaseException):
 
     Not an Exception, because DBOS takes those for the job's own end.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A job that waits for its turn."""
+
+    job_id: str
+    run: int
+    """Counts from 1."""
+
+    key: str
+    """What jobs wait for each other by: those of one key are done one after another."""
+
+    priority: int
+    """1 to 2**31 - 1; the lowest is done first."""
+
+    received_s: float
+    """Of several with one priority, the first is done first; the same whenever a job is queued."""
+
+    @property
+    def name(self) -> str:
+        """DBOS's name for it: among equals it goes by that, and by seconds before."""
+        return f"{round(self.received_s * 1000):014}-{self.job_id}-{self.run}"
 
 
 class JobEngine:
@@ -113,16 +139,9 @@ class JobEngine:
             self._idle.wait_for(lambda: not self._running, _STOP_S)
         DBOS.destroy(destroy_registry=True)
 
-    def enqueue(self, job_id: str, run: int, user_key: str, priority: int) -> None:
-        """Have a job done, once for each of its runs, however often this is called.
-
-        Args:
-            job_id: Which.
-            run: Counts from 1.
-            user_key: Whose; theirs are done one after another.
-            priority: The lowest is done first, of one user's.
-        """
-        DBOS.enqueue_workflow_with_options(_options(job_id, run, user_key, priority), job_id)
+    def enqueue(self, wanted: Queued) -> None:
+        """Have a job done, once for each of its runs, however often this is called."""
+        DBOS.enqueue_workflow_with_options(_options(wanted), wanted.job_id)
 
     def take_over(self, worker: str) -> int:
         """Go on with the jobs of a process that is dead; return how many those are."""
@@ -175,28 +194,29 @@ class JobEngine:
                 self._idle.notify_all()
 
 
-def workflow_id(job_id: str, run: int) -> str:
-    """Return DBOS's name for a run of a job."""
-    return job_id if run == 1 else f"{job_id}~{run}"
+def queued(job: Job) -> Queued:
+    """Return a message's job as it is queued, for the run that it is at."""
+    key = queue_key(job.user_key, job.phone_number_id)
+    return Queued(job.id, job.runs, key, priority_of(job.sent_s), job.received_s)
 
 
-def enqueue_from_outside(database: Database, job_id: str, run: int, user_key: str, priority: int) -> None:
+def enqueue_from_outside(database: Database, wanted: Queued) -> None:
     """Have a job done by whichever process runs jobs; for one that runs none."""
     _quiet()
     client = DBOSClient(system_database_url=database.url, application_name=_NAME)
     try:
-        client.enqueue(_options(job_id, run, user_key, priority), job_id)
+        client.enqueue(_options(wanted), wanted.job_id)
     finally:
         client.destroy()
 
 
-def _options(job_id: str, run: int, user_key: str, priority: int) -> Any:
+def _options(wanted: Queued) -> Any:
     return {
         "workflow_name": _WORKFLOW,
         "queue_name": _QUEUE,
-        "workflow_id": workflow_id(job_id, run),
-        "queue_partition_key": user_key,
-        "priority": priority,
+        "workflow_id": wanted.name,
+        "queue_partition_key": wanted.key,
+        "priority": wanted.priority,
         "application_name": _NAME,
     }
 
