@@ -157,6 +157,8 @@ async def _described(process: anyio.abc.Process, said: anyio.Path) -> Simulated:
 
 
 async def _stop(process: anyio.abc.Process) -> None:
+    assert process.stdin is not None
+    await process.stdin.aclose()  # What waits for its end would hold the process up.
     if process.returncode is None:
         process.terminate()
     with anyio.move_on_after(_STOP_S):

@@ -28,6 +28,8 @@ _QUEUE: Final = "whatsapp"
 _VERSION: Final = "1"
 """Of the steps: a job that was begun with some is not gone on with by others. Raise it when they change."""
 
+_LISTEN_S: Final = 0.2
+
 _STOP_S: Final = 3.0
 """How long jobs have to reach a place where they can be left."""
 
@@ -109,6 +111,8 @@ class JobEngine:
             application_version=_VERSION,
             executor_id=self._worker,
             use_listen_notify=False,
+            # Nothing here waits for notifications; stopping waits for who looks for them.
+            notification_listener_polling_interval_sec=_LISTEN_S,
             enable_otlp=False,
             log_level="WARNING",
         )
