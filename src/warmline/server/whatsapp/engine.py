@@ -6,6 +6,7 @@ steps do, and what they know, is elsewhere; the text of a conversation never rea
 
 from __future__ import annotations
 
+import datetime
 import logging
 import threading
 from collections.abc import Callable
@@ -28,6 +29,7 @@ _QUEUE: Final = "whatsapp"
 _VERSION: Final = "1"
 """Of the steps: a job that was begun with some is not gone on with by others. Raise it when they change."""
 
+_AT_A_TIME: Final = 200
 _LISTEN_S: Final = 0.2
 
 _STOP_S: Final = 3.0
@@ -150,6 +152,21 @@ class JobEngine:
     def take_over(self, worker: str) -> int:
         """Go on with the jobs of a process that is dead; return how many those are."""
         return len(DBOS._recover_pending_workflows([worker]))
+
+    def forget_done(self, before: datetime.datetime) -> int:
+        """Delete the engine's own notes on jobs that were over before; return how many those are."""
+        count = 0
+        while done := DBOS.list_workflows(
+            name=_WORKFLOW,
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            completed_before=before.isoformat(),
+            limit=_AT_A_TIME,
+            load_input=False,
+            load_output=False,
+        ):
+            DBOS.delete_workflows([each.workflow_id for each in done])
+            count += len(done)
+        return count
 
     def step(self, name: str, act: Callable[[], _T]) -> _T:
         """Do something once: what it returned, or raised, is returned or raised when the job is gone on with.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -112,6 +113,8 @@ class Upkeep:
 
     async def _delete_old(self) -> None:
         await anyio.to_thread.run_sync(self._outbox.drop_notes, self._now_s() - _NOTES_S)
+        done = datetime.datetime.fromtimestamp(self._now_s() - _DAY_S, datetime.UTC)
+        await anyio.to_thread.run_sync(self._engine.forget_done, done)
         if self._keep_days:
             before_s = self._now_s() - self._keep_days * _DAY_S
             count = await anyio.to_thread.run_sync(self._messages.forget_older, before_s)

@@ -92,7 +92,12 @@ class MessageWork:
         except Exception as bug:  # noqa: BLE001 - it ends this job, and no other
             _log.exception("whatsapp.job_failed", extra={"job": job_id})
             state, reason = JobState.FAILED, f"a mistake of warmline's own: {type(bug).__name__}; see the log"
-        self._engine.step("end", lambda: self._end(job_id, state, reason))
+        try:
+            self._engine.step("end", lambda: self._end(job_id, state, reason))
+        except Exception as problem:
+            _log.exception("whatsapp.job_not_ended", extra={"job": job_id})
+            why = f"it could not be gone on with ({type(problem).__name__}): replay it"
+            self._end(job_id, JobState.FAILED, why)
 
     def _begin(self, message: IncomingMessage, job_id: str) -> tuple[bool, str]:
         self._messages.change(job_id, state=JobState.WORKING)
