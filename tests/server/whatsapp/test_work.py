@@ -337,6 +337,20 @@ def test_a_mistake_of_ours_ends_one_job_alone(house, caplog):
     assert house.job(second).state is JobState.ANSWERED
 
 
+def test_a_job_whose_steps_are_others_by_now_fails_with_a_reason_and_can_be_replayed(house, caplog):
+    """As after an update that changed them without saying so."""
+    [job] = house.receive(voice())
+    house.kill_at(12)
+    with pytest.raises(Killed):
+        house.run()
+    house.kill_at(0)
+    house.engine.kept[job] = [(f"former {name}", value) for name, value in house.engine.kept[job]]
+    house.run()
+    assert house.job(job).state is JobState.FAILED
+    assert "replay it" in house.job(job).reason
+    assert house.said == []
+
+
 def test_a_job_s_name_is_the_same_for_every_delivery_and_tells_nobody_s_number():
     assert job_id_of(text()) == job_id_of(replace(text(), text="delivered again"))
     assert job_id_of(text()) != job_id_of(text(2))

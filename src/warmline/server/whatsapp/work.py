@@ -94,7 +94,7 @@ class MessageWork:
             state, reason = JobState.FAILED, f"a mistake of warmline's own: {type(bug).__name__}; see the log"
         try:
             self._engine.step("end", lambda: self._end(job_id, state, reason))
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - as above
             _log.exception("whatsapp.job_not_ended", extra={"job": job_id})
             why = f"it could not be gone on with ({type(problem).__name__}): replay it"
             self._end(job_id, JobState.FAILED, why)
