@@ -29,7 +29,7 @@ from warmline.core.event_loop import new_event_loop
 
 COUNTS = (10, 50, 100)
 LONG_CALL_S, PAUSE_S = 360.0, 180.0
-QUICK_LONG_CALL_S, QUICK_PAUSE_S = 18.0, 8.0
+QUICK_LONG_CALL_S, QUICK_PAUSE_S = 15.0, 7.0
 STARTED_S = 0.5
 """After which a server has made its greeting."""
 
