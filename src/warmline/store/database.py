@@ -24,6 +24,9 @@ _BUSY_MS: Final = 30_000
 _CONNECTIONS: Final = 10
 """Of PostgreSQL, for a process."""
 
+_TABLES_LOCK: Final = 0x7761726D
+"""Of PostgreSQL, for whoever creates the tables: a number that nobody else is likely to take."""
+
 
 def database_url(url: str) -> str:
     """Return the URL of the database: `url`, or that of a file in the user's data folder."""
@@ -75,7 +78,7 @@ class Database:
         try:
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-            METADATA.create_all(self.engine)
+            self._create_tables()
         except (SQLAlchemyError, OSError) as error:
             self.engine.dispose()
             problem = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
@@ -86,13 +89,24 @@ class Database:
         """Close."""
         self.engine.dispose()
 
+    def _create_tables(self) -> None:
+        """Create what is missing; of several processes that start at once, one does."""
+        if set(METADATA.tables) <= set(sa.inspect(self.engine).get_table_names()):
+            return
+        with self.engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES_LOCK)))
+            METADATA.create_all(connection)
+
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
     # A transaction that begins by reading and then writes would fail where another writes meanwhile.
     connection.isolation_level = "IMMEDIATE"
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     cursor.execute("PRAGMA journal_mode=WAL")
     # What is acknowledged stands, also where the machine loses its power.
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     cursor.close()

@@ -11,15 +11,17 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos import DBOS, DBOSConfig
 
 from warmline.store.database import Database
 
-__all__ = ["JobEngine", "Stopping", "enqueue_from_outside", "workflow_id"]
+__all__ = ["APPLICATION", "JobEngine", "Stopping", "quiet_dbos", "run_options", "workflow_id"]
 
 _log = logging.getLogger(__name__)
 
-_NAME: Final = "warmline"
+APPLICATION: Final = "warmline"
+"""Whose jobs these are, among those in the same database."""
+
 _WORKFLOW: Final = "whatsapp.message"
 _QUEUE: Final = "whatsapp"
 _VERSION: Final = "1"
@@ -76,17 +78,18 @@ class JobEngine:
 
     def start(self) -> None:
         """Begin to run jobs, those first that were cut short."""
-        _quiet()
+        quiet_dbos()
         config = DBOSConfig(
-            name=_NAME,
+            name=APPLICATION,
             system_database_url=self._database.url,
             application_version=_VERSION,
             executor_id=self._worker,
             use_listen_notify=False,
             enable_otlp=False,
+            log_level="WARNING",
         )
         DBOS(config=config)
-        _quiet()
+        quiet_dbos()
 
         def run(job_id: str) -> None:  # A function: DBOS writes on what it is given.
             self._run(job_id)
@@ -121,7 +124,7 @@ class JobEngine:
             user_key: Whose; theirs are done one after another.
             priority: The lowest is done first, of one user's.
         """
-        DBOS.enqueue_workflow_with_options(_options(job_id, run, user_key, priority), job_id)
+        DBOS.enqueue_workflow_with_options(run_options(job_id, run, user_key, priority), job_id)
 
     def take_over(self, worker: str) -> int:
         """Go on with the jobs of a process that is dead; return how many those are."""
@@ -179,28 +182,19 @@ def workflow_id(job_id: str, run: int) -> str:
     return job_id if run == 1 else f"{job_id}~{run}"
 
 
-def enqueue_from_outside(database: Database, job_id: str, run: int, user_key: str, priority: int) -> None:
-    """Have a job done by whichever process runs jobs; for one that runs none."""
-    _quiet()
-    client = DBOSClient(system_database_url=database.url, application_name=_NAME)
-    try:
-        client.enqueue(_options(job_id, run, user_key, priority), job_id)
-    finally:
-        client.destroy()
-
-
-def _options(job_id: str, run: int, user_key: str, priority: int) -> Any:
+def run_options(job_id: str, run: int, user_key: str, priority: int) -> Any:
+    """Return with what a run is queued; arguments as `JobEngine.enqueue`'s."""
     return {
         "workflow_name": _WORKFLOW,
         "queue_name": _QUEUE,
         "workflow_id": workflow_id(job_id, run),
         "queue_partition_key": user_key,
         "priority": priority,
-        "application_name": _NAME,
+        "application_name": APPLICATION,
     }
 
 
-def _quiet() -> None:
+def quiet_dbos() -> None:
     """Have DBOS's log go where ours goes, and only what matters of it."""
     log = logging.getLogger("dbos")
     log.handlers.clear()

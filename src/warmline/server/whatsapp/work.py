@@ -35,6 +35,10 @@ _ASIDE: Final = 900
 """The part of a message that is no answer: an apology, or a template."""
 
 
+class _Forgotten(Exception):
+    """The person asked to be forgotten, or the operator has done it, while their message was answered."""
+
+
 class MessageWork:
     """Does jobs; called on the engine's threads, several at once. Keeps nothing between them."""
 
@@ -79,13 +83,15 @@ class MessageWork:
             Stopping: the process ends; the rest is done by the next one.
         """
         job = self._messages.get(job_id)
-        if job is None or job.message == "{}":
-            return  # Forgotten meanwhile.
+        if job is None or job.is_forgotten:
+            return
         try:
             message = IncomingMessage.from_json(job.message)
             # What is kept by the engine: a setting that is changed meanwhile must not change the steps.
             speaks, template = self._engine.step("begin", lambda: self._begin(message, job_id))
             state, reason = self._do(job, message, speaks=speaks, template=template)
+        except _Forgotten:
+            return
         except Undone as undone:
             state, reason = JobState.FAILED, undone.reason
         except Exception as bug:  # noqa: BLE001 - it ends this job, and no other
@@ -221,7 +227,7 @@ class MessageWork:
         held = self._engine.step("held", lambda: self._held_for(job))
         for each in held:
             earlier = self._messages.get(each)
-            if earlier is None or earlier.message == "{}":
+            if earlier is None or earlier.is_forgotten:
                 continue
             state, reason = self._deliver(earlier, IncomingMessage.from_json(earlier.message), template)
             if state is not JobState.HELD:
@@ -263,6 +269,8 @@ class MessageWork:
     def _kept(self, job_id: str) -> Job:
         job = self._messages.get(job_id)
         assert job is not None, "rows stay"
+        if job.is_forgotten:
+            raise _Forgotten
         return job
 
     def _end(self, job_id: str, state: JobState, reason: str) -> None:
