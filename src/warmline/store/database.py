@@ -69,6 +69,11 @@ class Database:
         self.shown = parsed.render_as_string(hide_password=True)
         """The URL for people."""
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it has been made: opening a file that is not there makes it. Of a server, True."""
+        return self._file is None or self._file.exists()
+
     def __enter__(self) -> Self:
         """Create what is missing of the tables.
 

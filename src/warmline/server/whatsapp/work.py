@@ -27,11 +27,11 @@ from warmline.server.whatsapp.tries import INPUT, Tries, Undone
 from warmline.store.messages import Job, JobState, Messages
 from warmline.store.outbox import Outbox
 
-__all__ = ["MessageWork"]
+__all__ = ["ASIDE", "MessageWork"]
 
 _log = logging.getLogger(__name__)
 
-_ASIDE: Final = 900
+ASIDE: Final = 900
 """The part of a message that is no answer: an apology, or a template."""
 
 
@@ -217,7 +217,7 @@ class MessageWork:
             return template_message(message.to, template, language, callback_data=send_id)
 
         try:
-            self._sending.send(job, _ASIDE, body)
+            self._sending.send(job, ASIDE, body)
         except Undone as undone:
             return JobState.HELD, f"{why}; the template could not be sent: {undone.reason}"
         return JobState.HELD, f"{why}; the template {template} was sent"
@@ -259,7 +259,7 @@ class MessageWork:
         if not self._engine.step("window", lambda: self._is_window_open(job)):
             raise Undone(GraphFailureKind.WINDOW_CLOSED.value, "24 hours have passed since they wrote")
         self._sending.send(
-            job, _ASIDE, lambda send_id, _: text_message(message.to, words, callback_data=send_id)
+            job, ASIDE, lambda send_id, _: text_message(message.to, words, callback_data=send_id)
         )
 
     def _is_window_open(self, job: Job) -> bool:
