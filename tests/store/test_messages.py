@@ -310,3 +310,12 @@ def test_a_message_is_found_by_the_beginning_of_its_id(database):
     assert [job.id for job in messages.found("wa_2")] == ["wa_2"]
     assert messages.found("wa%") == []
     assert len(messages.listed(most=None)) == 4
+
+
+def test_an_error_of_the_database_tells_nothing_of_what_was_to_be_kept(database):
+    """Errors are logged."""
+    with database.engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE whatsapp_jobs"))
+    with pytest.raises(sa.exc.SQLAlchemyError) as failed:
+        Messages(database).change("wa_1", heard="secret words")
+    assert "secret words" not in str(failed.value)

@@ -55,15 +55,18 @@ class Database:
             parsed = sa.make_url(url)
         except SQLAlchemyError:
             raise ConfigError('store.url: give "sqlite:///FILE" or "postgresql://USER@HOST/NAME"') from None
+        # Errors name no parameters: those are what people said, and errors are logged.
         match parsed.get_backend_name():
             case "sqlite":
                 self._file = Path(parsed.database or "") if parsed.database else None
-                self.engine = sa.create_engine(parsed)
+                self.engine = sa.create_engine(parsed, hide_parameters=True)
                 event.listen(self.engine, "connect", _prepare_sqlite)
             case "postgresql":
                 self._file = None
                 driver = parsed.set(drivername="postgresql+psycopg")
-                self.engine = sa.create_engine(driver, pool_size=_CONNECTIONS, pool_pre_ping=True)
+                self.engine = sa.create_engine(
+                    driver, pool_size=_CONNECTIONS, pool_pre_ping=True, hide_parameters=True
+                )
             case other:
                 raise ConfigError(f"store.url: {other} is not known here; it is sqlite or postgresql")
         self.shown = parsed.render_as_string(hide_password=True)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 import pytest
 import sqlalchemy as sa
 
 from tests.server.whatsapp.engines import WAIT_S, engine_of, until
+from tests.server.whatsapp.house import START_S, House, Portal, voice
 from warmline.core.clock import SystemClock
-from warmline.errors import InputError
+from warmline.errors import InputError, ProviderUnavailable
 from warmline.server.whatsapp.engine import JobEngine, Stopping
+from warmline.server.whatsapp.policy import queue_key
+from warmline.server.whatsapp.work import MessageWork
 from warmline.store.database import Database
+from warmline.store.messages import JobState
+from warmline.store.schema import METADATA
 
 pytestmark = pytest.mark.wire
 
@@ -229,6 +237,42 @@ def test_stopping_leaves_no_thread_and_a_job_meets_it_at_its_next_step(database)
     assert SystemClock().now_s() - began_s < WAIT_S
     with pytest.raises(Stopping):
         engine.step("another", lambda: None)
+
+
+def test_no_word_of_a_conversation_and_nobody_s_number_is_in_the_engine_s_tables(database):
+    """It keeps which steps are done: what was said is kept in one place, where it can be deleted."""
+    house = House(database)
+    [job] = house.receive(voice(name="Annabel"))
+    house.agent.failures["hear"] = [ProviderUnavailable("it is down", provider="x", phase="connect")]
+    agent, portal = cast("tuple[Any, Any]", (house.agent, Portal()))
+
+    def do(engine: JobEngine, job_id: str) -> None:
+        MessageWork(engine, portal, agent, house.messages, house.outbox, house.policy, lambda: START_S)(
+            job_id
+        )
+
+    with engine_of(database, do) as engine:
+        engine.enqueue(job, 1, queue_key(voice().user_key, "111"), 1)
+        until(lambda: house.job(job).state is JobState.ANSWERED)
+    kept = "\n".join(engine_s_values(database))
+    assert "whatsapp.message" in kept
+    assert "it is down" in kept
+    for personal in ("when are you open", "answer to", "Annabel", "4915112345678", "wamid", "media"):
+        assert personal not in kept
+
+
+def engine_s_values(database: Database) -> Iterator[str]:
+    """Yield all that is in DBOS's tables, also as it is when it is unpacked."""
+    with database.engine.connect() as connection:
+        is_postgres = connection.dialect.name == "postgresql"
+        tables = sa.inspect(connection).get_table_names(schema="dbos" if is_postgres else None)
+        for table in set(tables) - set(METADATA.tables):
+            name = f"dbos.{table}" if is_postgres else table
+            for row in connection.execute(sa.text(f"SELECT * FROM {name}")):
+                for value in row:
+                    yield str(value)
+                    with suppress(ValueError):
+                        yield base64.b64decode(str(value), validate=True).decode("latin-1")
 
 
 class Process:
