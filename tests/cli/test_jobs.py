@@ -14,8 +14,7 @@ from typer.testing import CliRunner
 from tests.server.whatsapp.engines import engine_of, until
 from warmline.cli.main import app, main
 from warmline.errors import ConfigError
-from warmline.server.whatsapp.engine import JobEngine
-from warmline.server.whatsapp.policy import priority_of, queue_key
+from warmline.server.whatsapp.engine import JobEngine, queued
 from warmline.server.whatsapp.tries import PAUSE
 from warmline.store.database import Database
 from warmline.store.messages import Job, JobState, Messages
@@ -211,8 +210,7 @@ class Server:
 
     def receive(self, engine: JobEngine, received: Job) -> None:
         self.messages.add(received)
-        key = queue_key(received.user_key, received.phone_number_id)
-        engine.enqueue(received.id, 1, key, priority_of(received.sent_s))
+        engine.enqueue(queued(received))
 
     def states(self) -> list[JobState]:
         return [each.state for each in self.messages.listed()]
@@ -274,7 +272,7 @@ def test_what_cannot_be_replayed_says_why(database, messages, run):
             messages.add(job(number, state, user_key=f"US.{number}"))
         messages.forget("US.3")
         working = job(2, JobState.WORKING)
-        engine.enqueue(working.id, 1, "US.2", 1)
+        engine.enqueue(queued(replace(working, user_key="US.2")))
         ids = [f"wa_0000000{number}" for number in (1, 2, 3)]
         status, said = run("replay", *ids)
     assert status == 1

@@ -62,10 +62,13 @@ def client_of(told: dict[str, Any]) -> httpx.Client:
 
 def test_what_it_tells_is_enough_to_use_and_to_change_them():
     with simulating() as (_, told):
-        assert set(told["base_urls"]) == {"openai", "anthropic", "elevenlabs", "deepgram", "telnyx", "twilio"}
+        networks = {"telnyx", "twilio", "whatsapp"}
+        assert set(told["base_urls"]) == {"openai", "anthropic", "elevenlabs", "deepgram", *networks}
         assert told["settings"]["openai.base_urls"] == [told["base_urls"]["openai"]]
         assert told["settings"]["telnyx.base_urls"] == [told["base_urls"]["telnyx"]]
+        assert told["settings"]["whatsapp.phone_number_id"] == "106540352242922"
         assert len(told["environment"]["TELNYX_PUBLIC_KEY"]) == 44
+        assert {"WHATSAPP_TOKEN", "WHATSAPP_APP_SECRET", "WHATSAPP_VERIFY_TOKEN"} <= set(told["environment"])
         assert (told["proxy"], told["dns_server"]) == ("", "")
         with client_of(told) as client:
             base, control = told["base_urls"]["openai"], told["control_urls"]["openai"]

@@ -113,3 +113,11 @@ def test_every_kind_can_be_named(kind):
 def test_what_is_no_fault_is_refused_with_the_kinds_there_are(text):
     with pytest.raises(ConfigError, match="kinds are drop, half_close"):
         parse_fault(text)
+
+
+def test_requests_may_pass_before_a_fault_meets_one():
+    queue = FaultQueue()
+    queue.add(parse_fault("503;skip=2;times=1;path=/chat"))
+    met = [queue.take(path) is not None for path in ("/chat", "/other", "/chat", "/chat", "/chat")]
+    assert met == [False, False, False, True, False]
+    assert queue.waiting == []

@@ -178,6 +178,24 @@ def test_a_process_that_is_not_seen_any_more_is_found_by_one_other_alone(databas
     assert workers.bury(50.0) == []
 
 
+def test_processes_that_start_at_once_create_the_tables_once(store_url):
+    problems = []
+
+    def start() -> None:
+        try:
+            with Database(store_url):
+                pass
+        except ConfigError as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+
+
 def test_a_database_that_cannot_be_had_says_so_without_its_password(tmp_path):
     with pytest.raises(ConfigError, match=r"store\.url"):
         Database("mysql://x/y")

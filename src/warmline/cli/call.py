@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import ssl
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,9 +14,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from warmline.cli.control import asked, control_client
 from warmline.cli.running import run
-from warmline.cli.simulated_server import SimulatedServer, find_simulated_server
-from warmline.errors import ConfigError, ProviderUnavailable
+from warmline.cli.simulated_server import find_simulated_server
+from warmline.errors import ConfigError
 
 __all__ = ["call_command"]
 
@@ -96,13 +96,13 @@ async def _simulated(
         "caller": _steps([recording for _, recording in said], interrupt_s),
         **({"status_callback": f"{found.url}/twilio/status"} if network == "twilio" else {}),
     }
-    async with _client(found) as client:
+    async with control_client(found) as client:
         with console.status("It rings") as status:
-            report = await _asked(client, "POST", f"{control}/calls", placed)
+            report = await asked(client, "POST", f"{control}/calls", placed)
             url = f"{control}/calls/{report['id']}"
             while report["ended_at_s"] is None:
                 await anyio.sleep(_LOOK_S)
-                report = await _asked(client, "GET", url)
+                report = await asked(client, "GET", url)
                 status.update(f"The call is {report['state']}")
         if out is not None:
             async with client.get(f"{url}/both.wav") as response:
@@ -177,18 +177,18 @@ async def _dial(
         raise ConfigError("calling a number: set WARMLINE_API_KEY to the server's key")
     wanted = {"to": number, "network": network, **({} if greeting is None else {"greeting": greeting})}
     async with aiohttp.ClientSession(headers={"authorization": f"Bearer {key}"}) as client:
-        record = await _asked(client, "POST", f"{server}/v1/calls", wanted)
+        record = await asked(client, "POST", f"{server}/v1/calls", wanted)
         url = f"{server}/v1/calls/{record['id']}"
         try:
             with console.status(f"Calling {number}") as status:
                 while not record["ended_at"]:
                     await anyio.sleep(_LOOK_S)
-                    record = await _asked(client, "GET", url)
+                    record = await asked(client, "GET", url)
                     status.update(f"{number}: {record['state']}, {record['talked_s']:.0f} s")
         except BaseException:
             # Ctrl+C hangs up.
             with anyio.CancelScope(shield=True):
-                await _asked(client, "POST", f"{url}/hangup")
+                await asked(client, "POST", f"{url}/hangup")
             raise
     if as_json:
         print(json.dumps(record))  # noqa: T201 - it is the output
@@ -200,31 +200,3 @@ async def _dial(
         f"ended by the {record['ended_by'] or 'network'} ({record['reason']})",
         highlight=False,
     )
-
-
-def _client(found: SimulatedServer) -> aiohttp.ClientSession:
-    try:
-        trusted = ssl.create_default_context(cafile=found.certificate)
-    except OSError as problem:
-        raise ConfigError("the simulators have ended: start `warmline serve --simulate`") from problem
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted))
-
-
-async def _asked(client: aiohttp.ClientSession, method: str, url: str, body: object = None) -> Any:
-    """Return the answer's JSON.
-
-    Raises:
-        ConfigError: it was refused; the text is the far end's.
-        ProviderUnavailable: nobody is there.
-    """
-    try:
-        async with client.request(method, url, json=body) as response:
-            told = await response.json(content_type=None)
-            if response.status < 300:
-                return told
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as problem:
-        raise ProviderUnavailable(
-            f"asking {url.partition('/v1')[0]}: {problem}", provider="warmline", phase="connect"
-        ) from problem
-    error = told.get("error") if isinstance(told, dict) else None
-    raise ConfigError(str((error or {}).get("message") or told.get("problem") or told))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Final
@@ -51,7 +52,7 @@ def serve_command(
 ) -> None:
     """Serve the page, and talk with whoever opens it."""
     flags: dict[str, object] = {"server.host": host, "server.port": port, "knowledge.documents": documents}
-    load = settings_with(config, assignments, flags)
+    load = settings_with(config, assignments, flags, takes_calls=True)
     configure_log(load(None).log)
     run(_serve, load, profile if simulate else None)
 
@@ -70,7 +71,8 @@ async def _serve(load: SettingsWith, profile: str | None) -> None:
             if profile is not None:
                 sentences = knowledge.index.sentences()
                 found = await held.enter_async_context(simulated(profile, sentences=sentences))
-                settings = load(_with_telephone(found, _url(listener)))
+                store_url = settings.store.url or _passing_store(held)
+                settings = load(_with_telephone(found, _url(listener), store_url))
                 console.print(f"Simulated: {', '.join(found.base_urls)}, network {profile}", highlight=False)
             with index_progress(console) as on_progress:
                 opening = open_providers(settings, knowledge, on_progress)
@@ -114,9 +116,16 @@ def _tell_who_serves(providers: Providers, console: Console) -> None:
         console.print(Text.assemble(("Replies will fail: ", "bold red"), problem))
 
 
-def _with_telephone(found: Simulated, url: str) -> Simulated:
-    """Return the simulators with what calls of ours need beside them."""
+def _passing_store(held: AsyncExitStack) -> str:
+    """Return the URL of a database that is gone with the server: what simulated people say is nobody's."""
+    folder = held.enter_context(tempfile.TemporaryDirectory(prefix="warmline-"))
+    return f"sqlite:///{folder}/warmline.db"
+
+
+def _with_telephone(found: Simulated, url: str, store_url: str) -> Simulated:
+    """Return the simulators with what calls and messages of ours need beside them."""
     numbers: dict[str, object] = {
+        "store.url": store_url,
         "phone.public_url": url,
         "telnyx.number": _NUMBER,
         "telnyx.connection_id": "simulated",
@@ -146,3 +155,4 @@ def _tell_url(listener: socket.socket, console: Console, *, is_simulated: bool) 
     console.print(f"Talk at [bold]http://{shown}:{port}/[/]   (Ctrl+C stops)", highlight=False)
     if is_simulated:
         console.print("Call it: warmline call --simulate RECORDING.wav", highlight=False)
+        console.print('Write to it: warmline message --simulate RECORDING.wav "or words"', highlight=False)

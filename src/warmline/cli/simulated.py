@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -54,16 +55,33 @@ SettingsWith = Callable[[Simulated | None], Settings]
 
 
 def settings_with(
-    config: Path | None, assignments: list[str] | None, flags: Mapping[str, object]
+    config: Path | None,
+    assignments: list[str] | None,
+    flags: Mapping[str, object],
+    *,
+    takes_calls: bool = False,
 ) -> SettingsWith:
-    """Return what loads a command's settings; arguments as `load_for_command`'s."""
+    """Return what loads a command's settings.
+
+    Args:
+        config: As for `load_for_command`.
+        assignments: Likewise.
+        flags: Likewise.
+        takes_calls: Whether telephone networks reach the command. The settings of one that they don't
+            have no networks, so that no lines are kept ready in the formats of calls.
+    """
 
     def load(found: Simulated | None) -> Settings:
         if found is None:
-            return load_for_command(config, assignments, flags).settings
-        chosen = {f"providers.{role}": name for role, name in _PROVIDERS.items()}
-        with_them = {**flags, **chosen, **found.settings}
-        return load_for_command(config, assignments, with_them, found.environment).settings
+            settings = load_for_command(config, assignments, flags).settings
+        else:
+            chosen = {f"providers.{role}": name for role, name in _PROVIDERS.items()}
+            with_them = {**flags, **chosen, **found.settings}
+            settings = load_for_command(config, assignments, with_them, found.environment).settings
+        if takes_calls:
+            return settings
+        nobody = Settings()
+        return replace(settings, telnyx=nobody.telnyx, twilio=nobody.twilio)
 
     return load
 
@@ -139,6 +157,8 @@ async def _described(process: anyio.abc.Process, said: anyio.Path) -> Simulated:
 
 
 async def _stop(process: anyio.abc.Process) -> None:
+    assert process.stdin is not None
+    await process.stdin.aclose()  # What waits for its end would hold the process up.
     if process.returncode is None:
         process.terminate()
     with anyio.move_on_after(_STOP_S):

@@ -47,7 +47,7 @@ def find_simulated_server() -> SimulatedServer:
     """
     found = _read(_path())
     if found is None or not _runs(found.process):
-        raise ConfigError("no simulated telephone network runs: start `warmline serve --simulate` first")
+        raise ConfigError("no simulated network runs: start `warmline serve --simulate` first")
     return found
 
 

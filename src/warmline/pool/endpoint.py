@@ -22,7 +22,8 @@ from warmline.pool.dialling import Address, Dialler
 from warmline.pool.http import HttpLine, HttpRequest, HttpResponse, LineResponse
 from warmline.pool.http1 import Http1Line
 from warmline.pool.http2 import Http2Line
-from warmline.pool.pool import OnLost, Pool
+from warmline.pool.line import OnLost
+from warmline.pool.pool import Pool
 from warmline.pool.regions import Region, nearest
 from warmline.pool.retrying import RetryPolicy, retry_after_s
 from warmline.pool.shelf import ShelfPolicy

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from warmline.core.line_use import LineUse
-from warmline.pool.pool import Line
+from warmline.pool.line import Line
 
 __all__ = ["HttpLine", "HttpRequest", "HttpResponse", "LineResponse"]
 

@@ -15,7 +15,7 @@ from warmline.core.line_use import OpenCost
 from warmline.errors import LineLost, NoAnswer
 from warmline.pool.dialling import Address, Dialler
 from warmline.pool.http import HttpRequest
-from warmline.pool.pool import OnLost
+from warmline.pool.line import OnLost
 from warmline.pool.response import ArrivingResponse
 
 __all__ = ["Http1Line", "Http1Response"]

@@ -29,7 +29,7 @@ from warmline.errors import LineLost, NoAnswer, OpenFailed
 from warmline.pool.dialling import Address, Dialler
 from warmline.pool.http import HttpRequest
 from warmline.pool.http2_connection import MAX_STREAMS, Http2Connection
-from warmline.pool.pool import OnLost
+from warmline.pool.line import OnLost
 from warmline.pool.response import ArrivingResponse
 
 __all__ = ["Http2Line", "Http2Response"]

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, Final, Generic, Self
 
 import anyio
 from anyio.abc import TaskGroup
 
 from warmline.core.clock import Clock
-from warmline.core.line_use import LineUse, OnLine, OpenCost
+from warmline.core.line_use import LineUse, OnLine
 from warmline.core.urgency import is_in_background
 from warmline.errors import LeaseTimeout, OpenFailed, PoolClosed, PoolError
 from warmline.pool.breaker import Breaker
-from warmline.pool.shelf import ShelfPolicy, ShelvedLine, plan
+from warmline.pool.line import LineT, OpenLine
+from warmline.pool.shelf import ShelfPolicy, plan
 from warmline.pool.states import LineEvent, LineState, next_state
+from warmline.pool.waiting import Shelved, Waiter, Waiters
 
-__all__ = ["Line", "OpenLine", "Pool"]
+__all__ = ["Pool"]
 
 _log = logging.getLogger(__name__)
 
@@ -37,87 +39,7 @@ _SELDOM_S: Final = 3600.0
 """When to look again where only an event can change anything."""
 
 
-class Line(Protocol):
-    """One open connection, as the pool sees it."""
-
-    @property
-    def id(self) -> str:
-        """Its name, unlike any other's in the process."""
-        ...
-
-    @property
-    def cost(self) -> OpenCost:
-        """What opening it took."""
-        ...
-
-    @property
-    def capacity(self) -> int:
-        """How many leases it takes at once."""
-        ...
-
-    @property
-    def is_reusable(self) -> bool:
-        """Whether it is open, and nothing is left over from the work before."""
-        ...
-
-    async def keep_alive(self) -> float | None:
-        """Do the least that shows both ends that the line is used; return the round trip, if measured.
-
-        Raises:
-            PoolError: the line is of no more use.
-        """
-        ...
-
-    async def aclose(self) -> None:
-        """Close it; never raises."""
-        ...
-
-
-LineT = TypeVar("LineT", bound=Line)
-
-OnLost = Callable[[], None]
-"""Called on the event loop when the far end drops a line, at most once."""
-
-OpenLine = Callable[[OnLost], Awaitable[LineT]]
-"""Opens a line; raises PoolError."""
-
-
-class _Shelved(Generic[LineT]):
-    """A line and its place in the pool."""
-
-    def __init__(self, number: int) -> None:
-        self.key = str(number)
-        self.state = LineState.OPENING
-        self.line: LineT | None = None
-        self.opened_at_s = 0.0
-        self.used_at_s = 0.0
-        self.leases = 0
-        self.is_being_kept_alive = False
-        self.is_lent_to_keep_alive = False
-
-    def view(self) -> ShelvedLine:
-        return ShelvedLine(
-            id=self.key,
-            state=self.state,
-            opened_at_s=self.opened_at_s,
-            used_at_s=self.used_at_s,
-            leases=self.leases,
-            capacity=self.line.capacity if self.line else 1,
-            is_being_kept_alive=self.is_being_kept_alive,
-        )
-
-
-_Errand = Callable[[_Shelved[LineT]], Coroutine[Any, Any, None]]
-
-
-class _Waiter(Generic[LineT]):
-    """A caller without a line; gets one or a problem."""
-
-    def __init__(self, *, is_in_background: bool) -> None:
-        self.is_in_background = is_in_background
-        self.served = anyio.Event()
-        self.shelved: _Shelved[LineT] | None = None
-        self.problem: PoolError | None = None
+_Errand = Callable[[Shelved[LineT]], Coroutine[Any, Any, None]]
 
 
 class Pool(Generic[LineT]):
@@ -163,13 +85,10 @@ class Pool(Generic[LineT]):
         self._clock = clock
         self._max_waiting = max_waiting
         self._on_round_trip = on_round_trip
-        self._lines: dict[str, _Shelved[LineT]] = {}
-        self._waiters: deque[_Waiter[LineT]] = deque()
-        """Those that live turns wait for first; within each kind, the longest waiting."""
-
-        self._background_leases = 0
+        self._lines: dict[str, Shelved[LineT]] = {}
+        self._waiters = Waiters[LineT]()
         self._numbers = 0
-        self._todo: deque[tuple[_Errand[LineT], _Shelved[LineT]]] = deque()
+        self._todo: deque[tuple[_Errand[LineT], Shelved[LineT]]] = deque()
         self._next_at_s = 0.0
         self._changed = anyio.Event()
         self._tasks: TaskGroup | None = None
@@ -229,8 +148,7 @@ class Pool(Generic[LineT]):
         """Close every line, leased or not; callers that wait get PoolClosed."""
         self._is_open = False
         for waiter in self._waiters:
-            waiter.problem = PoolClosed(f"waiting for a line to {self.name}: it is closing")
-            waiter.served.set()
+            waiter.refuse(PoolClosed(f"waiting for a line to {self.name}: it is closing"))
         self._waiters.clear()
         tasks, self._tasks = self._tasks, None
         try:
@@ -245,13 +163,6 @@ class Pool(Generic[LineT]):
                         if shelved.line is not None:
                             closing.start_soon(shelved.line.aclose)
             self._lines.clear()
-
-    @property
-    def _served_now(self) -> int:
-        """How many waiters lines are sought for: work that nobody waits for leaves half of them to turns."""
-        background = sum(each.is_in_background for each in self._waiters)
-        room = max(self._policy.max_lines // 2, 1) - self._background_leases
-        return len(self._waiters) - background + min(background, max(room, 0))
 
     async def until_warm(self) -> None:
         """Wait until a line is free, or opening one has failed.
@@ -302,10 +213,10 @@ class Pool(Generic[LineT]):
         try:
             yield line
         finally:
-            self._background_leases -= is_background
+            self._waiters.returned(is_in_background=is_background)
             self._give_back(shelved)
 
-    async def _take(self, wait_s: float, is_background: bool) -> _Shelved[LineT]:
+    async def _take(self, wait_s: float, is_background: bool) -> Shelved[LineT]:
         if not self._is_open:
             raise PoolClosed(f"leasing a line to {self.name}: the pool is not open")
         if len(self._waiters) >= self._max_waiting:
@@ -313,9 +224,8 @@ class Pool(Generic[LineT]):
                 f"leasing a line to {self.name}: {len(self._waiters)} callers wait already; "
                 "raise its limit of lines"
             )
-        waiter = _Waiter[LineT](is_in_background=is_background)
-        behind = 0 if is_background else sum(each.is_in_background for each in self._waiters)
-        self._waiters.insert(len(self._waiters) - behind, waiter)
+        waiter = Waiter[LineT](is_in_background=is_background)
+        self._waiters.add(waiter)
         self._carry_out()
         if waiter.shelved is not None:
             return waiter.shelved
@@ -327,19 +237,18 @@ class Pool(Generic[LineT]):
                 await waiter.served.wait()
         except BaseException:
             if waiter.shelved is not None:
-                self._background_leases -= is_background
+                self._waiters.returned(is_in_background=is_background)
                 self._give_back(waiter.shelved)
             raise
         finally:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
+            self._waiters.remove(waiter)
         if waiter.shelved is not None:
             return waiter.shelved
         raise waiter.problem or LeaseTimeout(
             f"leasing a line to {self.name}: none was free within {wait_s:g} s ({self!r})"
         )
 
-    def _give_back(self, shelved: _Shelved[LineT]) -> None:
+    def _give_back(self, shelved: Shelved[LineT]) -> None:
         shelved.leases -= 1
         is_reusable = shelved.line is not None and shelved.line.is_reusable
         if shelved.state is LineState.LEASED:
@@ -352,13 +261,13 @@ class Pool(Generic[LineT]):
             self._todo.append((self._close, shelved))
         self._carry_out()
 
-    def _retire(self, shelved: _Shelved[LineT]) -> None:
+    def _retire(self, shelved: Shelved[LineT]) -> None:
         """Let nobody have the line any more; it is closed when its last lease ends."""
         self._move(shelved, LineEvent.RETIRED)
         if not shelved.leases:
             self._todo.append((self._close, shelved))
 
-    def _lost(self, shelved: _Shelved[LineT]) -> None:
+    def _lost(self, shelved: Shelved[LineT]) -> None:
         """The far end dropped a line: the next is opened at once."""
         if shelved.state not in (LineState.IDLE, LineState.LEASED, LineState.DRAINING):
             return
@@ -373,7 +282,7 @@ class Pool(Generic[LineT]):
         self._was_stillborn = True
         self.breaker.failed(now_s)
 
-    def _move(self, shelved: _Shelved[LineT], event: LineEvent) -> None:
+    def _move(self, shelved: Shelved[LineT], event: LineEvent) -> None:
         shelved.state = next_state(shelved.state, event)
         if shelved.state is LineState.CLOSED:
             self._lines.pop(shelved.key, None)
@@ -388,17 +297,15 @@ class Pool(Generic[LineT]):
             self.breaker.succeeded()
         wanted = plan(
             [shelved.view() for shelved in self._lines.values()],
-            waiting=self._served_now,
+            waiting=self._waiters.sought_for(self._policy.max_lines),
             policy=self._policy,
             now_s=now_s,
         )
         for key in wanted.grant:
-            waiter = self._waiters.popleft()
-            waiter.shelved = shelved = self._lines[key]
+            shelved = self._lines[key]
             shelved.leases += 1
-            self._background_leases += waiter.is_in_background
             self._move(shelved, LineEvent.LEASED)
-            waiter.served.set()
+            self._waiters.serve(shelved)
         for key in wanted.close:
             self._retire(self._lines[key])
         for key in wanted.keep_alive:
@@ -422,11 +329,11 @@ class Pool(Generic[LineT]):
 
     def _begin_open(self) -> None:
         self._numbers += 1
-        shelved = _Shelved[LineT](self._numbers)
+        shelved = Shelved[LineT](self._numbers)
         self._lines[shelved.key] = shelved
         self._todo.append((self._open, shelved))
 
-    def _begin_keep_alive(self, shelved: _Shelved[LineT]) -> None:
+    def _begin_keep_alive(self, shelved: Shelved[LineT]) -> None:
         shelved.is_being_kept_alive = True
         if shelved.line is not None and shelved.line.capacity == 1:
             # While it is asked, it answers nobody else.
@@ -449,7 +356,7 @@ class Pool(Generic[LineT]):
             if timer.cancelled_caught:
                 self._carry_out()
 
-    async def _open(self, shelved: _Shelved[LineT]) -> None:
+    async def _open(self, shelved: Shelved[LineT]) -> None:
         try:
             line = await self._open_line(lambda: self._lost(shelved))
         except PoolError as error:
@@ -468,7 +375,7 @@ class Pool(Generic[LineT]):
             self._move(shelved, LineEvent.LOST)
         self._carry_out()
 
-    def _open_failed(self, shelved: _Shelved[LineT], error: PoolError) -> None:
+    def _open_failed(self, shelved: Shelved[LineT], error: PoolError) -> None:
         """Tell the caller who has waited longest, or all of them if there is no hope for now."""
         self._move(shelved, LineEvent.OPEN_FAILED)
         self.breaker.failed(self._clock.now_s())
@@ -478,12 +385,10 @@ class Pool(Generic[LineT]):
         self.problem = error
         told = len(self._waiters) if self.breaker.is_open and not self.open_count else 1
         for _ in range(min(told, len(self._waiters))):
-            waiter = self._waiters.popleft()
-            waiter.problem = error
-            waiter.served.set()
+            self._waiters.pop().refuse(error)
         self._carry_out()
 
-    async def _keep_alive(self, shelved: _Shelved[LineT]) -> None:
+    async def _keep_alive(self, shelved: Shelved[LineT]) -> None:
         line = shelved.line
         assert line is not None
         round_trip_s: float | None = None
@@ -507,7 +412,7 @@ class Pool(Generic[LineT]):
             self._todo.append((self._close, shelved))
         self._carry_out()
 
-    async def _close(self, shelved: _Shelved[LineT]) -> None:
+    async def _close(self, shelved: Shelved[LineT]) -> None:
         line = shelved.line
         assert line is not None
         with anyio.move_on_after(_CLOSE_S, shield=True):

@@ -19,7 +19,8 @@ from warmline.core.ids import new_id
 from warmline.core.line_use import OnLine, OpenCost
 from warmline.errors import HandshakeRefused, LineLost, OpenFailed
 from warmline.pool.dialling import Address, Dialler, TimedSslObject
-from warmline.pool.pool import OnLost, Pool
+from warmline.pool.line import OnLost
+from warmline.pool.pool import Pool
 from warmline.pool.shelf import ShelfPolicy
 
 __all__ = ["KeepAlive", "SocketEndpoint", "WebSocketLine"]

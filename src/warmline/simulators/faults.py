@@ -65,6 +65,18 @@ class FaultKind(enum.Enum):
     NO_ENDPOINT = "no_endpoint"
     """A recogniser does not say that the utterance is over."""
 
+    LOST_RESPONSE = "lost_response"
+    """What was asked for is done, and the connection is reset instead of the answer."""
+
+    REFUSED = "refused"
+    """WhatsApp: the request is answered with the error `code`."""
+
+    FAILED = "failed"
+    """WhatsApp: the message is accepted, and reaches nobody; a status tells so later, with `code`."""
+
+    MEDIA_EXPIRED = "media_expired"
+    """WhatsApp: the file, or its address, exists no longer."""
+
     @property
     def is_refusal(self) -> bool:
         """Whether the request is answered with an error status."""
@@ -97,6 +109,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     path: str = ""
     """Only requests whose path contains this."""
 
+    skip: Annotated[int, _NotNegative] = 0
+    """How many such requests pass first."""
+
     times: Annotated[int, _NotNegative] = 1
     """How many requests it meets; 0 for all of them."""
 
@@ -108,6 +123,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     probability: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     """Of meeting a request at all; drawn from the queue's seed."""
+
+    code: Annotated[int, _NotNegative] = 131000
+    """For `refused` and `failed`."""
 
     retry_after: str = ""
     """What a 429 tells: seconds or a date; `retry-after-ms` goes along where it is a number."""
@@ -152,7 +170,9 @@ class FaultQueue:
                 continue
             met = self._met.get(id(fault), 0) + 1
             self._met[id(fault)] = met
-            if fault.times and met >= fault.times:
+            if met <= fault.skip:
+                continue
+            if fault.times and met >= fault.skip + fault.times:
                 del self._faults[index]
                 del self._met[id(fault)]
             return fault

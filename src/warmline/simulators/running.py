@@ -26,6 +26,7 @@ from warmline.simulators.simulator import KEY, Simulator
 from warmline.simulators.speech import Speech
 from warmline.simulators.telnyx.simulator import TelnyxSimulator
 from warmline.simulators.twilio.simulator import TwilioSimulator
+from warmline.simulators.whatsapp.simulator import WhatsAppSimulator
 
 __all__ = ["KEY", "SUFFIX", "Running", "provider_names", "simulators_running"]
 
@@ -43,6 +44,7 @@ _KINDS: Final[tuple[type[Simulator], ...]] = (
     DeepgramSimulator,
     TelnyxSimulator,
     TwilioSimulator,
+    WhatsAppSimulator,
 )
 
 
@@ -99,12 +101,13 @@ class Running:
             "lines.proxy": self.network.url if self.network else "",
             "lines.dns_server": self.names.address if self.names else "",
         }
-        return {
+        found: dict[str, object] = {
             "lines.certificate": str(self.certificate),
             **{name: value for name, value in between.items() if value},
-            **{f"{name}.base_urls": [url] for name, url in self.base_urls.items()},
-            **({"openai.dialect": "openai"} if "openai" in self.ports else {}),
         }
+        for name, url in self.base_urls.items():
+            found |= self.simulators[name].settings(url)
+        return found
 
     def description(self) -> bytes:
         """Return all of that as one line of JSON."""
@@ -155,7 +158,7 @@ async def simulators_running(
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="warmline-simulators-")))
         speech = await held.enter_async_context(Speech(sentences))
         simulators = {
-            kind.name: kind((scripts or {}).get(kind.name) or Script(), speech, seed=seed)
+            kind.name: kind((scripts or {}).get(kind.name) or kind.script_type(), speech, seed=seed)
             for kind in _KINDS
             if not only or kind.name in only
         }

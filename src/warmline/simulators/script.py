@@ -93,6 +93,6 @@ class Script(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         Raises:
             msgspec.ValidationError: there is no such field, or the value does not fit.
         """
-        changed = msgspec.convert({**msgspec.to_builtins(self), **fields}, Script)
+        changed = msgspec.convert({**msgspec.to_builtins(self), **fields}, type(self))
         for name in self.__struct_fields__:
             setattr(self, name, getattr(changed, name))

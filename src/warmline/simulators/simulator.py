@@ -73,6 +73,9 @@ class Simulator(ABC):
     base_path: ClassVar[str] = ""
     """What a base URL ends in, such as `/v1`."""
 
+    script_type: ClassVar[type[Script]] = Script
+    """What its delays and words are written in."""
+
     def __init__(self, script: Script, speech: Speech, *, seed: int = 0) -> None:
         """Prepare.
 
@@ -96,6 +99,10 @@ class Simulator(ABC):
     def environment(self, key: str) -> dict[str, str]:
         """Return the variables in which programs look for what they need to know, with a key to be used."""
         return {f"{self.name.upper()}_API_KEY": key}
+
+    def settings(self, base_url: str) -> dict[str, object]:
+        """Return what sets a warmline server to use it at a base URL, by the settings' names."""
+        return {f"{self.name}.base_urls": [base_url]}
 
     def control_routes(self) -> Sequence[web.RouteDef]:
         """Return what this provider alone is controlled with, with full paths below `CONTROL`."""
@@ -182,7 +189,11 @@ class Simulator(ABC):
             return self.refusal(FaultKind.RATE_LIMITED)
         if fault is not None and fault.kind is FaultKind.MUTE and "upgrade" not in request.headers:
             await anyio.sleep_forever()
-        return await handler(request)
+        response = await handler(request)
+        if fault is not None and fault.kind is FaultKind.LOST_RESPONSE:
+            reset(request.transport)
+            raise Gone
+        return response
 
     async def _show_script(self, _: web.Request) -> web.Response:
         return json_response(self.script)

@@ -21,11 +21,13 @@ _log = logging.getLogger(__name__)
 _BUSY_MS: Final = 30_000
 """How long a writer of SQLite waits for another one."""
 
+_ALONE: Final = {
+    "sqlite": sa.text("BEGIN IMMEDIATE"),
+    "postgresql": sa.text("SELECT pg_advisory_xact_lock(7797109)"),
+}
+
 _CONNECTIONS: Final = 10
 """Of PostgreSQL, for a process."""
-
-_TABLES_LOCK: Final = 0x7761726D
-"""Of PostgreSQL, for whoever creates the tables: a number that nobody else is likely to take."""
 
 
 def database_url(url: str) -> str:
@@ -86,7 +88,10 @@ class Database:
         try:
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._create_tables()
+            with self.engine.begin() as connection:
+                # Of several processes that start at once one creates, and the others wait.
+                connection.execute(_ALONE[self.engine.dialect.name])
+                METADATA.create_all(connection)
         except (SQLAlchemyError, OSError) as error:
             self.engine.dispose()
             problem = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
@@ -96,17 +101,6 @@ class Database:
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.engine.dispose()
-
-    def _create_tables(self) -> None:
-        """Create what is missing; of several processes that start at once, one does."""
-        if set(METADATA.tables) <= set(sa.inspect(self.engine).get_table_names()):
-            return
-        with self.engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            else:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES_LOCK)))
-            METADATA.create_all(connection)
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

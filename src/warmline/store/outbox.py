@@ -61,7 +61,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A spoken part, until it was sent."""
+    """A spoken part."""
 
     part: int
     audio: bytes
@@ -127,6 +127,17 @@ class Outbox:
         state = SendState.FAILED.value
         self._move(send_id, states, state=state, error_code=error_code, error_title=error_title)
 
+    def send_again(self, job_id: str) -> None:
+        """Let those parts of an answer that did not arrive be sent anew, file and all."""
+        values = {"state": SendState.READY.value, "media_id": "", "message_id": "", "called_s": None}
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa
+                .update(SENDS)
+                .where(_SEND.job_id == job_id, _SEND.state == SendState.FAILED.value)
+                .values(**values)
+            )
+
     def uploaded(self, send_id: str, media_id: str) -> None:
         """Note under which id WhatsApp has its file; empty for none any more."""
         self._move(send_id, tuple(SendState), media_id=media_id)
@@ -155,10 +166,11 @@ class Outbox:
         with self._engine.connect() as connection:
             return int(connection.execute(wanted).scalar() or 0)
 
-    def drop_notes(self, job_id: str) -> None:
-        """Delete what was spoken."""
+    def drop_notes(self, before_s: float) -> None:
+        """Delete what was spoken for messages that were over before, and need it no more."""
+        jobs = sa.select(WHATSAPP_JOBS.c.id).where(WHATSAPP_JOBS.c.finished_s < before_s)
         with self._engine.begin() as connection:
-            connection.execute(sa.delete(NOTES).where(NOTES.c.job_id == job_id))
+            connection.execute(sa.delete(NOTES).where(NOTES.c.job_id.in_(jobs)))
 
     def statuses(self, job_id: str) -> Sequence[Status]:
         """Return what was told of a job's messages, by the ids of what was sent, oldest first."""

@@ -54,7 +54,7 @@ NOTES: Final = sa.Table(
     METADATA,
     sa.Column("job_id", sa.Text, primary_key=True),
     sa.Column("part", sa.Integer, primary_key=True),
-    sa.Column("audio", sa.LargeBinary, nullable=False, comment="OGG, until it was sent; personal"),
+    sa.Column("audio", sa.LargeBinary, nullable=False, comment="OGG, for a day or two; personal"),
     sa.Column("seconds", sa.Float, nullable=False),
 )
 

@@ -10,12 +10,16 @@ import asyncio
 import selectors
 from collections.abc import Callable
 from contextvars import Context
-from typing import TypeVarTuple
+from typing import Final, TypeVarTuple
 
 __all__ = ["LoopClock", "VirtualTimeLoop"]
 
 
 _Args = TypeVarTuple("_Args")
+
+_RESOLUTION_S: Final = 5e-10
+"""How near an instant is to be its own: below what timers are set apart by, and above what a float of a
+month's seconds can tell apart; below that, a timer that is due would never be."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -39,7 +43,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
-        self._clock_resolution = 1e-12
+        self._clock_resolution = _RESOLUTION_S
         self._timers_set = 0
 
     def time(self) -> float:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from warmline.server.logs import configure_log
 from warmline.server.settings.tables import LogTable
-from warmline.server.whatsapp.engine import JobEngine
+from warmline.server.whatsapp.engine import JobEngine, Queued
 from warmline.store.database import Database
 
 
@@ -43,7 +43,7 @@ def main(url: str, worker: str, record: str) -> None:
         for line in sys.stdin:
             match line.split():
                 case ["enqueue", job, user, priority]:
-                    engine.enqueue(job, 1, user, int(priority))
+                    engine.enqueue(Queued(job, 1, user, int(priority), 1.0))
                 case ["take_over", dead]:
                     _say(str(engine.take_over(dead)))
                 case _:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from warmline.core.clock import SystemClock
-from warmline.server.whatsapp.engine import JobEngine
+from warmline.server.whatsapp.engine import JobEngine, Queued
 from warmline.store.database import Database
 
 WAIT_S = 20.0
@@ -26,6 +26,13 @@ def engine_of(
         yield engine
     finally:
         engine.stop()
+
+
+def wanted(
+    job: str, key: str = "user", priority: int = 1, *, run: int = 1, received_s: float = 1.0
+) -> Queued:
+    """Return a job as it is queued."""
+    return Queued(job, run, key, priority, received_s)
 
 
 def until(is_so: Callable[[], Any]) -> None:

@@ -15,12 +15,11 @@ from typing import IO, Any, cast
 import pytest
 import sqlalchemy as sa
 
-from tests.server.whatsapp.engines import WAIT_S, engine_of, until
+from tests.server.whatsapp.engines import WAIT_S, engine_of, until, wanted
 from tests.server.whatsapp.house import START_S, House, Portal, voice
 from warmline.core.clock import SystemClock
 from warmline.errors import InputError, ProviderUnavailable
-from warmline.server.whatsapp.engine import JobEngine, Stopping
-from warmline.server.whatsapp.policy import queue_key
+from warmline.server.whatsapp.engine import JobEngine, Stopping, queued
 from warmline.server.whatsapp.work import MessageWork
 from warmline.store.database import Database
 from warmline.store.messages import JobState
@@ -61,7 +60,7 @@ class Record:
 def cut_short(database: Database, record: Record) -> None:
     """Begin the job `j` as the worker `a`, and end in the middle of it."""
     with engine_of(database, record) as engine:
-        engine.enqueue("j", 1, "user", 1)
+        engine.enqueue(wanted("j"))
         assert record.waits.wait(WAIT_S)
     assert record.done == ["j first"]
     record.may_go_on.set()
@@ -106,7 +105,7 @@ def test_what_a_step_raised_is_raised_again_and_nothing_is_tried_for_it(database
         record(engine, job)
 
     with engine_of(database, work) as engine:
-        engine.enqueue("j", 1, "user", 1)
+        engine.enqueue(wanted("j"))
         assert record.waits.wait(WAIT_S)
     record.may_go_on.set()
     with engine_of(database, work):
@@ -130,7 +129,7 @@ def test_a_step_in_which_the_process_ends_is_done_again(database):
         tries.append("done")
 
     with engine_of(database, work) as engine:
-        engine.enqueue("j", 1, "user", 1)
+        engine.enqueue(wanted("j"))
         until(lambda: tries)
     assert tries == [""]
     with engine_of(database, work):
@@ -149,7 +148,7 @@ def test_a_wait_that_was_cut_short_goes_on_for_its_rest_alone(database):
         waited.append(now_s[0] - began_s)
 
     with engine_of(database, work) as engine:
-        engine.enqueue("j", 1, "user", 1)
+        engine.enqueue(wanted("j"))
         until(lambda: steps_of(database) == 1)
     now_s[0] += 31.0
     with engine_of(database, work):
@@ -167,13 +166,12 @@ def test_one_user_s_jobs_are_done_one_after_another_by_their_times_and_others_be
     """Webhooks come in any order; of two messages of one second, the one that came first is first."""
     record = Record()
     with engine_of(database, record) as engine:
-        engine.enqueue("u1", 1, "user", 50)
+        engine.enqueue(wanted("u1", priority=50))
         assert record.waits.wait(WAIT_S)
-        for job, priority in (("u5", 54), ("u3", 52), ("u2", 51), ("u4", 52)):
-            engine.enqueue(job, 1, "user", priority)
-            time.sleep(0.003)
+        for job, priority, received_s in (("u5", 54, 2), ("u3", 52, 3), ("u2", 51, 4), ("u4", 52, 5)):
+            engine.enqueue(wanted(job, priority=priority, received_s=received_s))
         record.waits.clear()
-        engine.enqueue("other", 1, "other user", 99)
+        engine.enqueue(wanted("other", "other user", 99))
         assert record.waits.wait(WAIT_S)
         assert record.done == ["u1 first", "other first"]
         record.may_go_on.set()
@@ -189,9 +187,9 @@ def test_a_job_is_done_once_for_each_run_however_often_it_is_queued(database):
     record.may_go_on.set()
     with engine_of(database, record) as engine:
         for run in (1, 1, 2, 1, 2):
-            engine.enqueue("j", run, "user", 1)
+            engine.enqueue(wanted("j", run=run))
         until(lambda: len(record.done) == 4)
-        engine.enqueue("j", 1, "user", 1)
+        engine.enqueue(wanted("j"))
         time.sleep(0.2)
     assert len(record.done) == 4
 
@@ -207,7 +205,7 @@ def test_a_job_that_ends_in_a_mistake_disturbs_no_other(database, caplog):
 
     with engine_of(database, work) as engine:
         for priority, job in enumerate(["bad", "good"]):
-            engine.enqueue(job, 1, "user", priority + 1)
+            engine.enqueue(wanted(job, priority=priority + 1))
         until(lambda: done)
     assert done == ["good"]
 
@@ -228,7 +226,7 @@ def test_stopping_leaves_no_thread_and_a_job_meets_it_at_its_next_step(database)
 
     began_s = SystemClock().now_s()
     with engine_of(database, work) as engine:
-        engine.enqueue("j", 1, "user", 1)
+        engine.enqueue(wanted("j"))
         until(lambda: ended)
         assert not engine.is_stopping
     assert engine.is_stopping
@@ -252,7 +250,7 @@ def test_no_word_of_a_conversation_and_nobody_s_number_is_in_the_engine_s_tables
         )
 
     with engine_of(database, do) as engine:
-        engine.enqueue(job, 1, queue_key(voice().user_key, "111"), 1)
+        engine.enqueue(queued(house.job(job)))
         until(lambda: house.job(job).state is JobState.ANSWERED)
     kept = "\n".join(engine_s_values(database))
     assert "whatsapp.message" in kept

@@ -14,8 +14,7 @@ import sqlalchemy as sa
 from starlette.applications import Starlette
 
 from warmline.channels.whatsapp.signature import SIGNATURE, WhatsAppSignatures
-from warmline.server.whatsapp.engine import JobEngine
-from warmline.server.whatsapp.policy import priority_of, queue_key
+from warmline.server.whatsapp.engine import JobEngine, Queued, queued
 from warmline.server.whatsapp.receiving import Receiving
 from warmline.server.whatsapp.routes import WHATSAPP_WEBHOOK, whatsapp_routes
 from warmline.store.database import Database
@@ -37,13 +36,13 @@ class Engine:
     """Notes what it is to do."""
 
     def __init__(self) -> None:
-        self.queued: list[tuple[str, int, str, int]] = []
+        self.queued: list[Queued] = []
         self.problems: list[Exception] = []
 
-    def enqueue(self, job_id: str, run: int, user_key: str, priority: int) -> None:
+    def enqueue(self, wanted: Queued) -> None:
         if self.problems:
             raise self.problems.pop()
-        self.queued.append((job_id, run, user_key, priority))
+        self.queued.append(wanted)
 
 
 class House:
@@ -135,7 +134,7 @@ async def test_a_message_is_kept_and_then_queued(house):
     )
     assert (job.sent_s, job.received_s) == (1_795_132_801, NOW_S)
     assert json.loads(job.message)["text"] == "question 1"
-    assert house.engine.queued == [(job.id, 1, queue_key(NUMBERS[0], "111"), priority_of(job.sent_s))]
+    assert house.engine.queued == [queued(job)]
     assert NUMBERS[0] not in str(house.engine.queued)
 
 
@@ -160,7 +159,7 @@ async def test_a_webhook_that_comes_again_changes_nothing(house):
     assert len(house.messages.listed()) == 1
     assert len(house.engine.queued) == 3
     assert len(set(house.engine.queued)) == 1
-    house.messages.change(house.engine.queued[0][0], state=JobState.ANSWERED)
+    house.messages.change(house.engine.queued[0].job_id, state=JobState.ANSWERED)
     assert await house.tell(body) is HTTPStatus.OK
     assert len(house.engine.queued) == 3
 
@@ -190,8 +189,8 @@ async def test_messages_are_queued_by_when_they_were_sent_in_whatever_order_they
     random.Random(7).shuffle(numbers)
     for number in numbers:
         assert await house.tell(webhook(change(text(number)))) is HTTPStatus.OK
-    by_priority = sorted(house.engine.queued, key=lambda each: each[3])
-    sent = [house.messages.get(each[0]).sent_s for each in by_priority]
+    by_priority = sorted(house.engine.queued, key=lambda each: (each.priority, each.name))
+    sent = [house.messages.get(each.job_id).sent_s for each in by_priority]
     assert sent == [1_795_132_800 + number for number in range(1, 21)]
 
 

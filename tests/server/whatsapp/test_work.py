@@ -11,10 +11,11 @@ from warmline.channels.whatsapp.failure_kinds import GraphFailureKind
 from warmline.channels.whatsapp.incoming import MessageKind
 from warmline.errors import InputError, ProviderRejected, ProviderUnavailable
 from warmline.server.whatsapp.policy import MessagePolicy, job_id_of, priority_of, queue_key
+from warmline.server.whatsapp.settling import settle
 from warmline.server.whatsapp.tries import PAUSE
 from warmline.store.database import Database
 from warmline.store.messages import Exchange, JobState
-from warmline.store.outbox import SendState
+from warmline.store.outbox import SendState, Status
 
 pytestmark = pytest.mark.wire
 
@@ -62,7 +63,6 @@ def test_killed_anywhere_a_voice_message_is_answered_once_and_paid_for_once(hous
     assert len(house.agent.asked) == 2
     assert len(house.agent.spoken) == 1
     assert [house.job(each).state for each in (first, second)] == [JobState.ANSWERED] * 2
-    assert house.outbox.note_count(first) == 0
 
 
 def test_there_are_many_places():
@@ -271,6 +271,48 @@ def test_an_answer_that_comes_a_day_late_is_kept_until_they_write_again(database
     assert [house.job(each).state for each in (job, second)] == [JobState.ANSWERED] * 2
 
 
+@pytest.mark.parametrize("is_early", [True, False], ids=["while it is sent", "when it is over"])
+def test_an_answer_that_was_taken_and_did_not_arrive_says_so(house, is_early):
+    """Whether that is told before the job is over or behind it."""
+    house.agent.notes = 2
+    [job] = house.receive(voice())
+    status = Status("wamid.out0", "failed", 1, f"{job}/0", 131026, "Message undeliverable")
+    accepted = house.whatsapp.send
+
+    def send(body, now_s):
+        message_id = accepted(body, now_s)
+        if len(house.whatsapp.taken) == 2 and is_early:
+            house.outbox.told(status, house.now_s)
+            settle(job, house.messages, house.outbox)
+        return message_id
+
+    house.whatsapp.send = send
+    house.run()
+    if not is_early:
+        assert house.outbox.told(status, house.now_s) == job
+        settle(job, house.messages, house.outbox)
+    assert house.job(job).state is JobState.PARTLY
+    assert "undeliverable" in house.job(job).reason.lower()
+
+
+def test_an_answer_that_did_not_arrive_because_the_window_had_closed_is_held(house):
+    """Told behind its being taken, as Meta does; it is spoken once, and sent when they write again."""
+    [job] = house.receive(voice(1))
+    house.run()
+    status = Status("wamid.out0", "failed", 1, f"{job}/0", 131047, "Re-engagement message")
+    house.outbox.told(status, house.now_s)
+    settle(job, house.messages, house.outbox)
+    assert house.job(job).state is JobState.HELD
+    house.receive(text(2))
+    house.run()
+    assert [taken.what for taken in house.whatsapp.taken[1:]] == [
+        "media of answer to wamid.1 0",
+        "answer to wamid.2",
+    ]
+    assert len(house.agent.spoken) == 1
+    assert house.job(job).state is JobState.ANSWERED
+
+
 def test_who_asks_to_be_forgotten_is(house):
     house.receive(text(1), text(2, text="Forget me!"), text(3))
     house.run()
@@ -318,6 +360,20 @@ def test_a_mistake_of_ours_ends_one_job_alone(house, caplog):
     assert house.job(first).state is JobState.FAILED
     assert "ZeroDivisionError" in house.job(first).reason
     assert house.job(second).state is JobState.ANSWERED
+
+
+def test_a_job_whose_steps_are_others_by_now_fails_with_a_reason_and_can_be_replayed(house, caplog):
+    """As after an update that changed them without saying so."""
+    [job] = house.receive(voice())
+    house.kill_at(12)
+    with pytest.raises(Killed):
+        house.run()
+    house.kill_at(0)
+    house.engine.kept[job] = [(f"former {name}", value) for name, value in house.engine.kept[job]]
+    house.run()
+    assert house.job(job).state is JobState.FAILED
+    assert "replay it" in house.job(job).reason
+    assert house.said == []
 
 
 def test_a_job_s_name_is_the_same_for_every_delivery_and_tells_nobody_s_number():

@@ -128,12 +128,18 @@ class MessageAgent:
     @asynccontextmanager
     async def _at_work(self, message: IncomingMessage) -> AsyncIterator[None]:
         """Take one of the places, and show the person for how long it takes that somebody is typing."""
+        problem: Exception | None = None
         with in_background():
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._show_typing, message)
                 async with self._places:
-                    yield
+                    try:
+                        yield
+                    except Exception as error:  # noqa: BLE001 - it is raised below, and not in a group
+                        problem = error
                 tasks.cancel_scope.cancel()
+        if problem is not None:
+            raise problem
 
     async def _show_typing(self, message: IncomingMessage) -> None:
         while True:

@@ -6,16 +6,20 @@ steps do, and what they know, is elsewhere; the text of a conversation never rea
 
 from __future__ import annotations
 
+import datetime
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from dbos import DBOS, DBOSConfig
 
+from warmline.server.whatsapp.policy import priority_of, queue_key
 from warmline.store.database import Database
+from warmline.store.messages import Job
 
-__all__ = ["APPLICATION", "JobEngine", "Stopping", "quiet_dbos", "run_options", "workflow_id"]
+__all__ = ["APPLICATION", "JobEngine", "Queued", "Stopping", "queued", "quiet_dbos", "run_options"]
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +30,9 @@ _WORKFLOW: Final = "whatsapp.message"
 _QUEUE: Final = "whatsapp"
 _VERSION: Final = "1"
 """Of the steps: a job that was begun with some is not gone on with by others. Raise it when they change."""
+
+_AT_A_TIME: Final = 200
+_LISTEN_S: Final = 0.2
 
 _STOP_S: Final = 3.0
 """How long jobs have to reach a place where they can be left."""
@@ -38,6 +45,29 @@ class Stopping(BaseException):
 
     Not an Exception, because DBOS takes those for the job's own end.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A job that waits for its turn."""
+
+    job_id: str
+    run: int
+    """Counts from 1."""
+
+    key: str
+    """What jobs wait for each other by: those of one key are done one after another."""
+
+    priority: int
+    """1 to 2**31 - 1; the lowest is done first."""
+
+    received_s: float
+    """Of several with one priority, the first is done first; the same whenever a job is queued."""
+
+    @property
+    def name(self) -> str:
+        """DBOS's name for it: among equals it goes by that, and by seconds before."""
+        return f"{round(self.received_s * 1000):014}-{self.job_id}-{self.run}"
 
 
 class JobEngine:
@@ -85,6 +115,8 @@ class JobEngine:
             application_version=_VERSION,
             executor_id=self._worker,
             use_listen_notify=False,
+            # Nothing here waits for notifications; stopping waits for who looks for them.
+            notification_listener_polling_interval_sec=_LISTEN_S,
             enable_otlp=False,
             log_level="WARNING",
         )
@@ -115,20 +147,28 @@ class JobEngine:
             self._idle.wait_for(lambda: not self._running, _STOP_S)
         DBOS.destroy(destroy_registry=True)
 
-    def enqueue(self, job_id: str, run: int, user_key: str, priority: int) -> None:
-        """Have a job done, once for each of its runs, however often this is called.
-
-        Args:
-            job_id: Which.
-            run: Counts from 1.
-            user_key: Whose; theirs are done one after another.
-            priority: The lowest is done first, of one user's.
-        """
-        DBOS.enqueue_workflow_with_options(run_options(job_id, run, user_key, priority), job_id)
+    def enqueue(self, wanted: Queued) -> None:
+        """Have a job done, once for each of its runs, however often this is called."""
+        DBOS.enqueue_workflow_with_options(run_options(wanted), wanted.job_id)
 
     def take_over(self, worker: str) -> int:
         """Go on with the jobs of a process that is dead; return how many those are."""
         return len(DBOS._recover_pending_workflows([worker]))
+
+    def forget_done(self, before: datetime.datetime) -> int:
+        """Delete the engine's own notes on jobs that were over before; return how many those are."""
+        count = 0
+        while done := DBOS.list_workflows(
+            name=_WORKFLOW,
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            completed_before=before.isoformat(),
+            limit=_AT_A_TIME,
+            load_input=False,
+            load_output=False,
+        ):
+            DBOS.delete_workflows([each.workflow_id for each in done])
+            count += len(done)
+        return count
 
     def step(self, name: str, act: Callable[[], _T]) -> _T:
         """Do something once: what it returned, or raised, is returned or raised when the job is gone on with.
@@ -177,19 +217,20 @@ class JobEngine:
                 self._idle.notify_all()
 
 
-def workflow_id(job_id: str, run: int) -> str:
-    """Return DBOS's name for a run of a job."""
-    return job_id if run == 1 else f"{job_id}~{run}"
+def queued(job: Job) -> Queued:
+    """Return a message's job as it is queued, for the run that it is at."""
+    key = queue_key(job.user_key, job.phone_number_id)
+    return Queued(job.id, job.runs, key, priority_of(job.sent_s), job.received_s)
 
 
-def run_options(job_id: str, run: int, user_key: str, priority: int) -> Any:
-    """Return with what a run is queued; arguments as `JobEngine.enqueue`'s."""
+def run_options(wanted: Queued) -> Any:
+    """Return with what DBOS is given a job."""
     return {
         "workflow_name": _WORKFLOW,
         "queue_name": _QUEUE,
-        "workflow_id": workflow_id(job_id, run),
-        "queue_partition_key": user_key,
-        "priority": priority,
+        "workflow_id": wanted.name,
+        "queue_partition_key": wanted.key,
+        "priority": wanted.priority,
         "application_name": APPLICATION,
     }
 

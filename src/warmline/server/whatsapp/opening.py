@@ -129,6 +129,7 @@ async def open_whatsapp(
             engine,
             agent,
             messages,
+            outbox,
             workers,
             now_s,
             worker=worker,

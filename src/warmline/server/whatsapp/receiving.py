@@ -10,16 +10,16 @@ from typing import Final
 
 import anyio.to_thread
 
-from warmline.channels.whatsapp.failures import status_failure
 from warmline.channels.whatsapp.incoming import IncomingMessage
 from warmline.channels.whatsapp.signature import WhatsAppSignatures
 from warmline.channels.whatsapp.statuses import MessageStatus
 from warmline.channels.whatsapp.webhooks import Delivery, read
 from warmline.errors import RemoteProtocolError
-from warmline.server.whatsapp.engine import JobEngine
-from warmline.server.whatsapp.policy import job_id_of, priority_of, queue_key
+from warmline.server.whatsapp.engine import JobEngine, queued
+from warmline.server.whatsapp.policy import job_id_of
+from warmline.server.whatsapp.settling import settle
 from warmline.store.messages import Job, JobState, Messages
-from warmline.store.outbox import Outbox, SendState, Status
+from warmline.store.outbox import Outbox, Status
 
 __all__ = ["Receiving"]
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 _SIGNATURE: Final = "x-hub-signature-256"
 _APART_S: Final = 0.002
-"""The engine orders jobs of one second by the millisecond in which they were queued."""
+"""Messages that one person sent within a second are answered in the order of these milliseconds."""
 
 
 class Receiving:
@@ -78,14 +78,14 @@ class Receiving:
         return HTTPStatus.OK, ""
 
     def _keep(self, delivery: Delivery) -> None:
-        queued: set[str] = set()
+        senders: set[str] = set()
         for message in delivery.messages:
             if self._phone_number_id not in ("", message.phone_number_id):
                 _log.info("whatsapp.not_ours", extra={"number_id": message.phone_number_id})
                 continue
-            if message.user_key in queued:
+            if message.user_key in senders:
                 time.sleep(_APART_S)
-            queued.add(message.user_key)
+            senders.add(message.user_key)
             self._queue(message)
         for status in delivery.statuses:
             self._told(status)
@@ -107,8 +107,8 @@ class Receiving:
             if known is None or known.state is not JobState.QUEUED:
                 return
             # Whoever kept it may have died before it was queued; being queued twice does nothing.
-        key = queue_key(job.user_key, job.phone_number_id)
-        self._engine.enqueue(job.id, 1, key, priority_of(job.sent_s))
+            job = known
+        self._engine.enqueue(queued(job))
 
     def _told(self, status: MessageStatus) -> None:
         told = Status(
@@ -121,13 +121,5 @@ class Receiving:
             proves_acceptance=status.proves_acceptance,
         )
         job_id = self._outbox.told(told, self._now_s())
-        if job_id is None:
-            return
-        job = self._messages.get(job_id)
-        if job is None or not job.state.is_over:
-            return  # Whoever is doing it meets the failure.
-        states = [send.state for send in self._outbox.of(job_id)]
-        state = JobState.PARTLY if SendState.ACCEPTED in states else JobState.FAILED
-        reason = str(status_failure(status.error_code, status.error_title))
-        self._messages.change(job_id, state=state, reason=reason)
-        _log.warning("whatsapp.not_delivered", extra={"job": job_id, "problem": reason})
+        if job_id is not None:
+            settle(job_id, self._messages, self._outbox)

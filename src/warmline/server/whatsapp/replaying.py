@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, Self
 
 import sqlalchemy as sa
 from dbos import DBOSClient
 
 from warmline.errors import ConfigError
-from warmline.server.whatsapp.engine import APPLICATION, quiet_dbos, run_options, workflow_id
-from warmline.server.whatsapp.policy import priority_of, queue_key
+from warmline.server.whatsapp.engine import APPLICATION, queued, quiet_dbos, run_options
 from warmline.store.database import Database
 from warmline.store.messages import Job, JobState, Messages
 
@@ -94,14 +94,13 @@ class Replaying:
 
     def _state_of_run(self, job: Job) -> str | None:
         """Return what the engine says of a job's last run; None if it knows of none."""
-        name = workflow_id(job.id, job.runs)
+        name = queued(job).name
         found = self._client.list_workflows(workflow_ids=[name], load_input=False, load_output=False)
         return found[0].status if found else None
 
     def _queue(self, job: Job, connection: sa.Connection | None, run: int) -> None:
-        key = queue_key(job.user_key, job.phone_number_id)
-        options = run_options(job.id, run, key, priority_of(job.sent_s))
+        wanted = queued(replace(job, runs=run))
         if connection is None:
-            self._client.enqueue(options, job.id)
+            self._client.enqueue(run_options(wanted), job.id)
         else:
-            self._client.enqueue_in_transaction(connection, options, job.id)
+            self._client.enqueue_in_transaction(connection, run_options(wanted), job.id)

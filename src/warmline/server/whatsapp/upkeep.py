@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -15,6 +16,7 @@ from warmline.server.whatsapp.agent import MessageAgent
 from warmline.server.whatsapp.engine import JobEngine
 from warmline.server.whatsapp.tries import PAUSE
 from warmline.store.messages import Messages
+from warmline.store.outbox import Outbox
 from warmline.store.workers import Workers
 
 __all__ = ["DEAD_S", "Upkeep"]
@@ -29,6 +31,8 @@ twice: each is claimed before it is sent."""
 _TOKEN_S: Final = 30.0
 _OLD_S: Final = 3_600.0
 _DAY_S: Final = 86_400.0
+_NOTES_S: Final = 86_400.0
+"""A note that was sent may turn out not to have arrived, because its window closed."""
 
 
 class Upkeep:
@@ -39,6 +43,7 @@ class Upkeep:
         engine: JobEngine,
         agent: MessageAgent,
         messages: Messages,
+        outbox: Outbox,
         workers: Workers,
         now_s: Callable[[], float],
         *,
@@ -52,6 +57,7 @@ class Upkeep:
             engine: Who takes over.
             agent: Who asks whether the token is good.
             messages: What grows old.
+            outbox: As above.
             workers: The processes.
             now_s: The wall clock, in seconds since 1970.
             worker: This process.
@@ -61,6 +67,7 @@ class Upkeep:
         self._engine = engine
         self._agent = agent
         self._messages = messages
+        self._outbox = outbox
         self._workers = workers
         self._now_s = now_s
         self._worker = worker
@@ -105,6 +112,9 @@ class Upkeep:
             _log.warning("whatsapp.goes_on")
 
     async def _delete_old(self) -> None:
+        await anyio.to_thread.run_sync(self._outbox.drop_notes, self._now_s() - _NOTES_S)
+        done = datetime.datetime.fromtimestamp(self._now_s() - _DAY_S, datetime.UTC)
+        await anyio.to_thread.run_sync(self._engine.forget_done, done)
         if self._keep_days:
             before_s = self._now_s() - self._keep_days * _DAY_S
             count = await anyio.to_thread.run_sync(self._messages.forget_older, before_s)

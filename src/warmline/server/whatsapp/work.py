@@ -23,6 +23,7 @@ from warmline.server.whatsapp.agent import MessageAgent
 from warmline.server.whatsapp.engine import JobEngine
 from warmline.server.whatsapp.policy import MessagePolicy
 from warmline.server.whatsapp.sending import Sending
+from warmline.server.whatsapp.settling import WINDOW_CLOSED, settle
 from warmline.server.whatsapp.tries import INPUT, Tries, Undone
 from warmline.store.messages import Job, JobState, Messages
 from warmline.store.outbox import Outbox
@@ -97,7 +98,12 @@ class MessageWork:
         except Exception as bug:  # noqa: BLE001 - it ends this job, and no other
             _log.exception("whatsapp.job_failed", extra={"job": job_id})
             state, reason = JobState.FAILED, f"a mistake of warmline's own: {type(bug).__name__}; see the log"
-        self._engine.step("end", lambda: self._end(job_id, state, reason))
+        try:
+            self._engine.step("end", lambda: self._end(job_id, state, reason))
+        except Exception as problem:  # noqa: BLE001 - as above
+            _log.exception("whatsapp.job_not_ended", extra={"job": job_id})
+            why = f"it could not be gone on with ({type(problem).__name__}): replay it"
+            self._end(job_id, JobState.FAILED, why)
 
     def _begin(self, message: IncomingMessage, job_id: str) -> tuple[bool, str]:
         self._messages.change(job_id, state=JobState.WORKING)
@@ -188,7 +194,6 @@ class MessageWork:
                     return self._hold(job, message, template)
                 why = f"part {part + 1} of {count} could not be sent: {undone.reason}"
                 return (JobState.PARTLY if part else JobState.FAILED), why
-        self._engine.step("tidy", lambda: self._outbox.drop_notes(job.id))
         return JobState.ANSWERED, reason
 
     def _send_part(self, job: Job, message: IncomingMessage, part: int, text: str | None) -> None:
@@ -208,7 +213,7 @@ class MessageWork:
 
     def _hold(self, job: Job, message: IncomingMessage, template: str) -> tuple[JobState, str]:
         """Keep the answer until the person writes again; ask them to, if there is a template for that."""
-        why = "nothing may be sent 24 hours after their last message: it is sent when they write again"
+        why = WINDOW_CLOSED
         language = self._policy.template_language
         if not template:
             return JobState.HELD, why
@@ -276,4 +281,5 @@ class MessageWork:
     def _end(self, job_id: str, state: JobState, reason: str) -> None:
         finished_s = None if state is JobState.HELD else self._now_s()
         self._messages.change(job_id, state=state, reason=reason, finished_s=finished_s)
+        settle(job_id, self._messages, self._outbox)
         _log.info("whatsapp.job_over", extra={"job": job_id, "state": state.value, "reason": reason})

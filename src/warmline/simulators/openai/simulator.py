@@ -61,6 +61,10 @@ class OpenAiSimulator(Simulator):
         """Return OpenAI's error for a kind of failure."""
         return refusal(kind, retry_after)
 
+    def settings(self, base_url: str) -> dict[str, object]:
+        """Return the base URL, and that all of it is OpenAI's own."""
+        return {**super().settings(base_url), "openai.dialect": "openai"}
+
     def knows(self, model: str) -> bool:
         """Whether a language model by this name exists."""
         return model in self.script.models if self.script.models else bool(_KNOWN.fullmatch(model))

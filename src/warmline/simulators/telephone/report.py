@@ -6,24 +6,11 @@ from typing import Any
 
 import msgspec
 
+from warmline.simulators.attempt import Attempt
 from warmline.simulators.telephone.line import Stretch
 from warmline.simulators.telephone.measuring import MeasuredTurn
 
-__all__ = ["Attempt", "CallReport", "LoggedCommand", "LoggedMark", "LoggedStream", "SentWebhook"]
-
-
-class Attempt(msgspec.Struct, kw_only=True):
-    """One try at telling a server something."""
-
-    url: str
-    at_s: float
-    took_ms: float
-    status: int = 0
-    """0 where no answer came."""
-
-    problem: str = ""
-    answer: str = ""
-    """What came back, where that says what is to be done."""
+__all__ = ["CallReport", "LoggedCommand", "LoggedMark", "LoggedStream", "SentWebhook"]
 
 
 class SentWebhook(msgspec.Struct, kw_only=True):

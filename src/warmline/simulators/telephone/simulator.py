@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Sequence
+from typing import Final, Generic, TypeVar
 
-import aiohttp
-import anyio
-import anyio.abc
 import msgspec
 from aiohttp import web
 
-from warmline.core.clock import Clock, SystemClock
 from warmline.errors import ConfigError, InputError
+from warmline.simulators.reaching import ReachingSimulator
 from warmline.simulators.script import Script
-from warmline.simulators.simulator import CONTROL, Simulator, json_response
+from warmline.simulators.simulator import CONTROL, json_response
 from warmline.simulators.speech import Speech
 from warmline.simulators.telephone.call import Call
 from warmline.simulators.telephone.placing import Callee, PlacedCall
@@ -29,7 +25,7 @@ _KEPT: Final = 200
 _Call = TypeVar("_Call", bound=Call)
 
 
-class TelephoneSimulator(Simulator, Generic[_Call]):
+class TelephoneSimulator(ReachingSimulator, Generic[_Call]):
     """A network: people call servers through it, and servers people.
 
     What changes here: `calls`, where they are placed and dialled; `callees`, from outside.
@@ -37,34 +33,12 @@ class TelephoneSimulator(Simulator, Generic[_Call]):
 
     def __init__(self, script: Script, speech: Speech, *, seed: int = 0) -> None:
         super().__init__(script, speech, seed=seed)
-        self.clock: Clock = SystemClock()
         self.seed = seed
         self.calls: dict[str, _Call] = {}
         """By the simulator's own id; the oldest that are over are forgotten."""
 
         self.callees: dict[str, Callee] = {"": Callee()}
         """By number; the empty one is for all others."""
-
-        self._client: aiohttp.ClientSession | None = None
-        self._tasks: anyio.abc.TaskGroup | None = None
-
-    @property
-    def client(self) -> aiohttp.ClientSession:
-        """Asks servers."""
-        assert self._client is not None
-        return self._client
-
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None, None]:
-        """Live calls for as long as the context is not left; those that go on then are cut off."""
-        async with aiohttp.ClientSession() as self._client, anyio.create_task_group() as self._tasks:
-            yield
-            self._tasks.cancel_scope.cancel()
-
-    def start(self, work: Callable[..., Any], *arguments: Any) -> None:
-        """Have work done for as long as the simulator runs."""
-        assert self._tasks is not None
-        self._tasks.start_soon(work, *arguments)
 
     async def place(self, placed: PlacedCall) -> _Call:
         """Call a server; return when it begins to ring.

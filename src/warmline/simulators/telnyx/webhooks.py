@@ -13,9 +13,10 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from warmline.core.clock import unix_time_s, utc_now
+from warmline.simulators.attempt import Attempt
 from warmline.simulators.telephone.call import Network
 from warmline.simulators.telephone.placing import CallFaults
-from warmline.simulators.telephone.report import Attempt, SentWebhook
+from warmline.simulators.telephone.report import SentWebhook
 
 __all__ = ["SigningKey", "Webhooks"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,6 +121,10 @@ class TwilioCall(Call):
         self._carrying: anyio.CancelScope | None = None
         self._changed: Asked | None = None
         self._was_played = anyio.Event()
+        self._marks = itertools.count(1)
+        self._playing = ""
+        """The mark behind what is played; another each time."""
+
         self._status = "ringing" if isinstance(person, PlacedCall) else "queued"
 
     @property
@@ -308,9 +313,9 @@ class TwilioCall(Call):
         assert phone is not None  # the call was answered before its first verb
         try:
             for _ in range(times if pcm else 0):
-                self._was_played = anyio.Event()
+                self._was_played, self._playing = anyio.Event(), str(next(self._marks))
                 phone.line.announcements.push(pcm, phone.now_s)
-                phone.line.announcements.mark("", phone.now_s)
+                phone.line.announcements.mark(self._playing, phone.now_s)
                 await self._was_played.wait()
         finally:
             phone.line.announcements.clear(phone.now_s)
@@ -334,8 +339,9 @@ class TwilioCall(Call):
         await self._play(pcm, verb.times)
 
     def on_announced(self, mark: str) -> None:
-        """Take the end of something that was played."""
-        self._was_played.set()
+        """Take the end of something that was played, or dropped for another document."""
+        if mark == self._playing:
+            self._was_played.set()
 
     def on_press(self, digit: str) -> None:
         """Take a key that the person pressed; streams tell of it."""

@@ -10,9 +10,10 @@ import anyio
 
 from warmline.core.clock import utc_now
 from warmline.core.ids import new_id
+from warmline.simulators.attempt import Attempt
 from warmline.simulators.telephone.call import Network
 from warmline.simulators.telephone.placing import CallFaults
-from warmline.simulators.telephone.report import Attempt, SentWebhook
+from warmline.simulators.telephone.report import SentWebhook
 from warmline.simulators.twilio.signing import HEADER, signature
 
 __all__ = ["Callbacks", "now_rfc2822"]

@@ -1,0 +1,1 @@
+"""WhatsApp's Cloud API, simulated, with people who write, speak and listen."""
