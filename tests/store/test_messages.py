@@ -213,3 +213,127 @@ def test_a_database_that_cannot_be_had_says_so_without_its_password(tmp_path):
 def test_by_default_it_is_a_file_of_the_user_s():
     assert database_url("").startswith("sqlite:///")
     assert database_url("postgresql://host/name") == "postgresql://host/name"
+
+
+def test_of_several_that_open_a_new_database_at_once_one_makes_its_tables(store_url):
+    """As when two machines are started together for the first time."""
+    start, problems = threading.Barrier(6), list[Exception]()
+
+    def use() -> None:
+        start.wait()
+        try:
+            with Database(store_url) as database:
+                Messages(database).counts()
+        except (ConfigError, sa.exc.SQLAlchemyError) as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=use) for _ in range(start.parties)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+
+
+def test_a_run_is_queued_together_with_what_asks_for_it_or_not_at_all(database):
+    """Otherwise a message could wait for ever for a run that nobody knows of."""
+    messages = Messages(database)
+    messages.add(answered(1))
+
+    def fail(_: sa.Connection, run: int) -> None:
+        raise OSError(f"run {run} could not be queued")
+
+    with pytest.raises(OSError, match="run 2"):
+        messages.begin_again("wa_1", fail)
+    kept = messages.get("wa_1")
+    assert kept is not None
+    assert (kept.state, kept.runs) == (JobState.ANSWERED, 1)
+    queued: list[int] = []
+    assert messages.begin_again("wa_1", lambda _, run: queued.append(run)) == 2
+    assert queued == [2]
+
+
+def test_a_message_whose_last_run_has_ended_can_be_run_again_whatever_its_state(database):
+    messages = Messages(database)
+    messages.add(replace(JOB, state=JobState.WORKING))
+    assert messages.begin_again("wa_1") is None
+    assert messages.begin_again("wa_1", ended_run=1) == 2
+    assert messages.begin_again("wa_1", ended_run=1) is None
+
+
+def test_an_answer_made_anew_is_none_of_the_one_before(database):
+    """Nothing is known of it: what is told of the earlier answer is not taken for news of the new one."""
+    messages, outbox = Messages(database), Outbox(database)
+    messages.add(answered(1))
+    outbox.intend("wa_1", 0)
+    outbox.accepted("wa_1/0", "wamid.1", 5.0)
+    outbox.keep_notes("wa_1", [Note(0, b"OggS", 1.0)])
+    assert messages.begin_again("wa_1", anew=True) == 2
+    kept = messages.get("wa_1")
+    assert kept is not None
+    assert (kept.heard, kept.answer, kept.answers) == (None, None, 2)
+    assert outbox.note_count("wa_1") == 0
+    assert outbox.of("wa_1") == []
+    assert outbox.intend("wa_1", 0).id == "wa_1~2/0"
+    played = Status("wamid.1", "played", 6, callback_data="wa_1/0", proves_acceptance=True)
+    failed = Status("wamid.1", "failed", 7, "wa_1/0", 131026, "x")
+    assert outbox.told(played, 6.0) is None
+    assert outbox.told(failed, 7.0) is None
+    assert [send.state for send in outbox.of("wa_1")] == [SendState.READY]
+    assert [(status.callback_data, status.state) for status in outbox.statuses("wa_1")] == [
+        ("wa_1/0", "played"),
+        ("wa_1/0", "failed"),
+    ]
+
+
+def test_what_is_told_late_of_a_part_that_failed_does_not_keep_it_from_being_sent_again(database):
+    """Statuses come in any order."""
+    messages, outbox = Messages(database), Outbox(database)
+    messages.add(answered(1))
+    outbox.intend("wa_1", 0)
+    outbox.accepted("wa_1/0", "wamid.1", 5.0)
+    assert outbox.told(Status("wamid.1", "failed", 7, "wa_1/0", 131026, "x"), 7.0) == "wa_1"
+    messages.begin_again("wa_1")
+    assert outbox.told(Status("wamid.1", "sent", 6, "wa_1/0", proves_acceptance=True), 8.0) is None
+    assert [send.state for send in outbox.of("wa_1")] == [SendState.READY]
+    assert outbox.told(Status("wamid.2", "sent", 9, "wa_1/0", proves_acceptance=True), 9.0) is None
+    assert [send.state for send in outbox.of("wa_1")] == [SendState.ACCEPTED]
+
+
+def test_after_somebody_was_forgotten_nothing_of_them_is_kept_any_more(database):
+    """Neither by who is just answering them, nor by what WhatsApp still tells; and nobody waits for it."""
+    messages, outbox = Messages(database), Outbox(database)
+    messages.add(replace(JOB, state=JobState.WORKING))
+    messages.add(answered(2))
+    outbox.intend("wa_2", 0)
+    outbox.accepted("wa_2/0", "wamid.2", 5.0)
+    assert messages.forget(JOB.user_key) == 2
+    messages.change("wa_1", heard="secret words", state=JobState.ANSWERED)
+    outbox.keep_notes("wa_1", [Note(0, b"OggS", 1.0)])
+    outbox.told(Status("wamid.2", "read", 9, "wa_2/0", proves_acceptance=True), 9.0)
+    kept = messages.get("wa_1")
+    assert kept is not None
+    assert (kept.heard, kept.state, kept.is_forgotten) == (None, JobState.IGNORED, True)
+    assert outbox.note_count("wa_1") == 0
+    assert messages.begin_again("wa_1") is None
+    with database.engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM whatsapp_statuses")).scalar() == 0
+
+
+def test_a_message_is_found_by_the_beginning_of_its_id(database):
+    messages = Messages(database)
+    for number in (1, 12, 13, 2):
+        messages.add(answered(number))
+    assert [job.id for job in messages.found("wa_1")] == ["wa_1", "wa_12", "wa_13"]
+    assert [job.id for job in messages.found("wa_2")] == ["wa_2"]
+    assert messages.found("wa%") == []
+    assert len(messages.listed(most=None)) == 4
+
+
+def test_an_error_of_the_database_tells_nothing_of_what_was_to_be_kept(database):
+    """Errors are logged."""
+    with database.engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE whatsapp_jobs"))
+    with pytest.raises(sa.exc.SQLAlchemyError) as failed:
+        Messages(database).change("wa_1", heard="secret words")
+    assert "secret words" not in str(failed.value)

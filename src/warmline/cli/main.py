@@ -16,6 +16,7 @@ from rich.text import Text
 from warmline.cli.call import call_command
 from warmline.cli.config import config_command
 from warmline.cli.doctor import doctor_command
+from warmline.cli.jobs import jobs_app
 from warmline.cli.message import message_command
 from warmline.cli.serve import serve_command
 from warmline.cli.simulate import simulate_command
@@ -36,6 +37,7 @@ app.command("talk")(talk_command)
 app.command("call")(call_command)
 app.command("message")(message_command)
 app.command("simulate")(simulate_command)
+app.add_typer(jobs_app, name="jobs")
 app.command("doctor")(doctor_command)
 app.command("config")(config_command)
 

@@ -57,19 +57,27 @@ class Database:
             parsed = sa.make_url(url)
         except SQLAlchemyError:
             raise ConfigError('store.url: give "sqlite:///FILE" or "postgresql://USER@HOST/NAME"') from None
+        # Errors name no parameters: those are what people said, and errors are logged.
         match parsed.get_backend_name():
             case "sqlite":
                 self._file = Path(parsed.database or "") if parsed.database else None
-                self.engine = sa.create_engine(parsed)
+                self.engine = sa.create_engine(parsed, hide_parameters=True)
                 event.listen(self.engine, "connect", _prepare_sqlite)
             case "postgresql":
                 self._file = None
                 driver = parsed.set(drivername="postgresql+psycopg")
-                self.engine = sa.create_engine(driver, pool_size=_CONNECTIONS, pool_pre_ping=True)
+                self.engine = sa.create_engine(
+                    driver, pool_size=_CONNECTIONS, pool_pre_ping=True, hide_parameters=True
+                )
             case other:
                 raise ConfigError(f"store.url: {other} is not known here; it is sqlite or postgresql")
         self.shown = parsed.render_as_string(hide_password=True)
         """The URL for people."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it has been made: opening a file that is not there makes it. Of a server, True."""
+        return self._file is None or self._file.exists()
 
     def __enter__(self) -> Self:
         """Create what is missing of the tables.
@@ -99,8 +107,8 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     # A transaction that begins by reading and then writes would fail where another writes meanwhile.
     connection.isolation_level = "IMMEDIATE"
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     cursor.execute("PRAGMA journal_mode=WAL")
     # What is acknowledged stands, also where the machine loses its power.
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     cursor.close()

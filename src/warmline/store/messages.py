@@ -6,7 +6,7 @@ Methods block, each for one transaction: for worker threads alone. Times are sec
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,10 +16,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from warmline.store.database import Database
 from warmline.store.schema import NOTES, PAUSES, SENDS, STATUSES, WHATSAPP_JOBS
 
-__all__ = ["Exchange", "Job", "JobState", "Messages", "insert_new"]
+__all__ = ["Exchange", "Job", "JobState", "Messages", "Queue", "insert_new"]
 
 _JOB: Final = WHATSAPP_JOBS.c
 _FORGOTTEN: Final = "(forgotten)"
+
+_SOME: Final = 10
+
+Queue = Callable[[sa.Connection, int], None]
+"""Has a run of a job done, by its number, if the transaction of the connection comes to its end."""
 
 
 class JobState(enum.Enum):
@@ -67,7 +72,15 @@ class Job:
 
     answer: str | None = None
     runs: int = 1
+    answers: int = 1
+    """How often an answer was made from nothing."""
+
     finished_s: float | None = None
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether nothing is kept of it but that it came."""
+        return self.user_key == _FORGOTTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,36 +117,69 @@ class Messages:
             row = connection.execute(sa.select(WHATSAPP_JOBS).where(_JOB.id == job_id)).one_or_none()
         return None if row is None else _job(row)
 
+    def found(self, prefix: str) -> Sequence[Job]:
+        """Return the messages whose ids begin so; of many, some."""
+        is_its = _JOB.id.startswith(prefix, autoescape=True)
+        wanted = sa.select(WHATSAPP_JOBS).where(is_its).order_by(_JOB.id).limit(_SOME)
+        with self._engine.connect() as connection:
+            return [_job(row) for row in connection.execute(wanted)]
+
     def change(self, job_id: str, **values: object) -> None:
-        """Write columns of a message; `state` as a `JobState`."""
+        """Write columns of a message, unless it was forgotten; `state` as a `JobState`."""
         written = {
             name: value.value if isinstance(value, JobState) else value for name, value in values.items()
         }
+        is_its = (_JOB.id == job_id, _JOB.user_key != _FORGOTTEN)
         with self._engine.begin() as connection:
-            connection.execute(sa.update(WHATSAPP_JOBS).where(_JOB.id == job_id).values(**written))
+            connection.execute(sa.update(WHATSAPP_JOBS).where(*is_its).values(**written))
 
-    def begin_again(self, job_id: str) -> int | None:
-        """Queue a message that is over for another run; return its number, or None if it is not over."""
+    def begin_again(
+        self, job_id: str, queue: Queue | None = None, *, ended_run: int | None = None, anew: bool = False
+    ) -> int | None:
+        """Have a message that is over done by another run; return its number, or None if it is not over.
+
+        What has arrived of its answer is not sent again.
+
+        Args:
+            job_id: Which.
+            queue: Queues the run, in the same transaction: there is no message that waits for no run.
+            ended_run: A run that is known to have ended: if it is the message's last one, the message is
+                taken to be over whatever its state says.
+            anew: Forget what was understood and answered, so that it is answered as if it came now; what
+                arrived of the answer before is no part of the new one.
+        """
         over = [state.value for state in JobState if state.is_over or state is JobState.HELD]
+        may_begin = sa.or_(_JOB.state.in_(over), _JOB.runs == ended_run)
+        values: dict[str, Any] = {"state": JobState.QUEUED.value, "reason": "", "finished_s": None}
+        if anew:
+            values |= {"heard": None, "answer": None, "answers": _JOB.answers + 1}
         with self._engine.begin() as connection:
-            runs = connection.execute(
+            run = connection.execute(
                 sa
                 .update(WHATSAPP_JOBS)
-                .where(_JOB.id == job_id, _JOB.state.in_(over), _JOB.user_key != _FORGOTTEN)
-                .values(state=JobState.QUEUED.value, reason="", runs=_JOB.runs + 1, finished_s=None)
+                .where(_JOB.id == job_id, may_begin, _JOB.user_key != _FORGOTTEN)
+                .values(**values, runs=_JOB.runs + 1)
                 .returning(_JOB.runs)
             ).scalar()
-            if runs is not None:
+            if run is None:
+                return None
+            if anew:
+                connection.execute(sa.delete(NOTES).where(NOTES.c.job_id == job_id))
+            else:
                 connection.execute(
                     sa
                     .update(SENDS)
                     .where(SENDS.c.job_id == job_id, SENDS.c.state == "failed")
                     .values(state="ready", media_id="", message_id="", called_s=None)
                 )
-        return runs
+            if queue is not None:
+                queue(connection, run)
+        return int(run)
 
-    def listed(self, *, states: Sequence[JobState] = (), user_key: str = "", most: int = 50) -> Sequence[Job]:
-        """Return the newest messages, newest first."""
+    def listed(
+        self, *, states: Sequence[JobState] = (), user_key: str = "", most: int | None = 50
+    ) -> Sequence[Job]:
+        """Return the newest messages, newest first; all of them if `most` is None."""
         wanted = sa.select(WHATSAPP_JOBS).order_by(_JOB.received_s.desc()).limit(most)
         if states:
             wanted = wanted.where(_JOB.state.in_([state.value for state in states]))
@@ -201,7 +247,15 @@ class Messages:
 
     def _forget(self, *which: sa.ColumnElement[bool]) -> int:
         jobs = sa.select(_JOB.id).where(*which, _JOB.user_key != _FORGOTTEN).scalar_subquery()
-        blank = {"user_key": _FORGOTTEN, "message": "{}", "heard": None, "answer": None}
+        waiting = [state.value for state in JobState if not state.is_over]
+        blank = {
+            "user_key": _FORGOTTEN,
+            "message": "{}",
+            "heard": None,
+            "answer": None,
+            "state": sa.case((_JOB.state.in_(waiting), JobState.IGNORED.value), else_=_JOB.state),
+            "reason": sa.case((_JOB.state.in_(waiting), "it was forgotten before it was answered"), else_=""),
+        }
         with self._engine.begin() as connection:
             found = [row.id for row in connection.execute(sa.select(_JOB.id).where(_JOB.id.in_(jobs)))]
             for start in range(0, len(found), 500):

@@ -53,6 +53,10 @@ class Send:
     message_id: str = ""
     error_code: int = 0
     error_title: str = ""
+    called_s: float | None = None
+    """When the call that sends it was about to be made last."""
+
+    accepted_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +88,22 @@ class Outbox:
         self._engine = database.engine
 
     def intend(self, job_id: str, part: int) -> Send:
-        """Return the row of a part, made if there is none."""
-        send_id = f"{job_id}/{part}"
-        row = {"id": send_id, "job_id": job_id, "part": part, "state": SendState.READY.value}
+        """Return the row of a part, made if there is none.
+
+        Its id is another one for each answer to the same message: what is told of an earlier one is not
+        taken for news of this.
+        """
         with self._engine.begin() as connection:
+            answer = int(connection.execute(_answer_of(job_id)).scalar() or 1)
+            send_id = f"{job_id}/{part}" if answer == 1 else f"{job_id}~{answer}/{part}"
+            row = {"id": send_id, "job_id": job_id, "answer": answer, "part": part, "state": "ready"}
             insert_new(connection, SENDS, row)
             return _send(connection.execute(sa.select(SENDS).where(_SEND.id == send_id)).one())
 
     def of(self, job_id: str) -> Sequence[Send]:
-        """Return the parts of an answer, in order."""
-        wanted = sa.select(SENDS).where(_SEND.job_id == job_id).order_by(_SEND.part)
+        """Return the parts of a job's newest answer, in order."""
+        is_newest = _SEND.answer == sa.func.coalesce(_answer_of(job_id).scalar_subquery(), 1)
+        wanted = sa.select(SENDS).where(_SEND.job_id == job_id, is_newest).order_by(_SEND.part)
         with self._engine.connect() as connection:
             return [_send(row) for row in connection.execute(wanted)]
 
@@ -133,9 +143,12 @@ class Outbox:
         self._move(send_id, tuple(SendState), media_id=media_id)
 
     def keep_notes(self, job_id: str, notes: Sequence[Note]) -> None:
-        """Keep what was spoken, in place of what was kept."""
+        """Keep what was spoken, in place of what was kept; nothing if the person was forgotten meanwhile."""
+        job = sa.select(WHATSAPP_JOBS.c.message).where(WHATSAPP_JOBS.c.id == job_id)
         with self._engine.begin() as connection:
             connection.execute(sa.delete(NOTES).where(NOTES.c.job_id == job_id))
+            if connection.execute(job.with_for_update(read=True)).scalar() == "{}":
+                return
             for note in notes:
                 row = {"job_id": job_id, "part": note.part, "audio": note.audio, "seconds": note.seconds}
                 connection.execute(sa.insert(NOTES).values(**row))
@@ -159,38 +172,40 @@ class Outbox:
         with self._engine.begin() as connection:
             connection.execute(sa.delete(NOTES).where(NOTES.c.job_id.in_(jobs)))
 
+    def statuses(self, job_id: str) -> Sequence[Status]:
+        """Return what was told of a job's messages, by the ids of what was sent, oldest first."""
+        its = sa.select(_SEND.id).where(_SEND.job_id == job_id)
+        wanted = sa.select(STATUSES).where(STATUSES.c.callback_data.in_(its)).order_by(STATUSES.c.at_s)
+        with self._engine.connect() as connection:
+            return [Status(**row._mapping) for row in connection.execute(wanted)]
+
     def told(self, status: Status, now_s: float) -> str | None:
         """Keep a status; return the job whose message has failed by it, if so.
 
-        The same one again changes nothing.
+        The same one again changes nothing. What is told of a message that nobody knows is not kept: it may
+        be of a person who is forgotten.
         """
-        row = {
-            "message_id": status.message_id,
-            "state": status.state,
-            "at_s": status.at_s,
-            "callback_data": status.callback_data,
-            "error_code": status.error_code,
-            "error_title": status.error_title,
-        }
         is_its = _SEND.message_id == status.message_id
         if status.callback_data:
             is_its = sa.or_(is_its, _SEND.id == status.callback_data)
         with self._engine.begin() as connection:
-            if not insert_new(connection, STATUSES, row):
-                return None
             send = connection.execute(sa.select(SENDS).where(is_its)).first()
-            if send is None:
+            if send is None or not insert_new(connection, STATUSES, _status_row(status, send.id)):
                 return None
-            # One that was sent again is known by its newer id, and the older one's end is not its.
-            is_newest = send.message_id in ("", status.message_id)
             its = sa.update(SENDS).where(_SEND.id == send.id)
-            if status.proves_acceptance and send.state in (SendState.CALLING.value, SendState.READY.value):
-                values = {"message_id": status.message_id, "accepted_s": now_s}
-                connection.execute(its.values(state=SendState.ACCEPTED.value, **values))
-            elif status.error_code and is_newest:
+            if status.error_code:
+                # One that was sent again is known by its newer id, and the older one's end is not its.
+                if send.message_id not in ("", status.message_id):
+                    return None
                 error = {"error_code": status.error_code, "error_title": status.error_title}
                 connection.execute(its.values(state=SendState.FAILED.value, **error))
-                return str(send.job_id)
+                answer = int(connection.execute(_answer_of(send.job_id)).scalar() or 1)
+                return str(send.job_id) if send.answer == answer else None
+            is_open = send.state in (SendState.CALLING.value, SendState.READY.value)
+            # What is told late of one that has failed says nothing of the one that is sent in its place.
+            if status.proves_acceptance and is_open and not _has_failed(connection, status.message_id):
+                values = {"message_id": status.message_id, "accepted_s": now_s}
+                connection.execute(its.values(state=SendState.ACCEPTED.value, **values))
         return None
 
     def _move(self, send_id: str, before: Sequence[SendState], **values: object) -> bool:
@@ -200,6 +215,26 @@ class Outbox:
                 sa.update(SENDS).where(_SEND.id == send_id, _SEND.state.in_(states)).values(**values)
             )
         return bool(changed.rowcount)
+
+
+def _answer_of(job_id: str) -> sa.Select[Any]:
+    return sa.select(WHATSAPP_JOBS.c.answers).where(WHATSAPP_JOBS.c.id == job_id)
+
+
+def _has_failed(connection: sa.Connection, message_id: str) -> bool:
+    is_its = (STATUSES.c.message_id == message_id, STATUSES.c.error_code != 0)
+    return connection.execute(sa.select(STATUSES.c.state).where(*is_its)).first() is not None
+
+
+def _status_row(status: Status, send_id: str) -> dict[str, object]:
+    return {
+        "message_id": status.message_id,
+        "state": status.state,
+        "at_s": status.at_s,
+        "callback_data": send_id,
+        "error_code": status.error_code,
+        "error_title": status.error_title,
+    }
 
 
 def _send(row: Any) -> Send:
@@ -212,4 +247,6 @@ def _send(row: Any) -> Send:
         row.message_id,
         row.error_code,
         row.error_title,
+        row.called_s,
+        row.accepted_s,
     )

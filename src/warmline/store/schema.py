@@ -27,6 +27,7 @@ WHATSAPP_JOBS: Final = sa.Table(
     sa.Column("heard", sa.Text, comment="what was understood; personal"),
     sa.Column("answer", sa.Text, comment="personal"),
     sa.Column("runs", sa.Integer, nullable=False, default=1, comment="1, and one more for each replay"),
+    sa.Column("answers", sa.Integer, nullable=False, default=1, comment="1, and one more for each anew"),
     sa.Column("finished_s", sa.Float(53)),
     sa.Index("whatsapp_jobs_of_user", "user_key", "sent_s"),
     sa.Index("whatsapp_jobs_by_time", "received_s"),
@@ -35,8 +36,9 @@ WHATSAPP_JOBS: Final = sa.Table(
 SENDS: Final = sa.Table(
     "whatsapp_sends",
     METADATA,
-    sa.Column("id", sa.Text, primary_key=True, comment="JOB/PART: the message's callback data"),
+    sa.Column("id", sa.Text, primary_key=True, comment="the message's callback data"),
     sa.Column("job_id", sa.Text, nullable=False, index=True),
+    sa.Column("answer", sa.Integer, nullable=False, default=1, comment="which of the job's"),
     sa.Column("part", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("media_id", sa.Text, nullable=False, default=""),
@@ -62,7 +64,7 @@ STATUSES: Final = sa.Table(
     sa.Column("message_id", sa.Text, primary_key=True),
     sa.Column("state", sa.Text, primary_key=True),
     sa.Column("at_s", sa.BigInteger, nullable=False),
-    sa.Column("callback_data", sa.Text, nullable=False, index=True),
+    sa.Column("callback_data", sa.Text, nullable=False, index=True, comment="of what was sent, as its id"),
     sa.Column("error_code", sa.Integer, nullable=False),
     sa.Column("error_title", sa.Text, nullable=False),
 )

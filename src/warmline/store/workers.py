@@ -31,6 +31,12 @@ class Workers:
             if not changed:
                 insert_new(connection, WORKERS, {"id": worker, "seen_s": now_s})
 
+    def living(self, since_s: float) -> Sequence[str]:
+        """Return the processes that were seen since."""
+        with self._engine.connect() as connection:
+            seen = sa.select(WORKERS.c.id).where(WORKERS.c.seen_s >= since_s).order_by(WORKERS.c.id)
+            return [row.id for row in connection.execute(seen)]
+
     def bury(self, before_s: float) -> Sequence[str]:
         """Return the processes that were not seen since, each to one caller alone."""
         with self._engine.begin() as connection:

@@ -328,6 +328,31 @@ def test_a_job_that_was_forgotten_while_it_waited_does_nothing(house):
     assert house.job(job).answer is None
 
 
+def test_who_is_forgotten_while_they_are_answered_is_sent_nothing_more(house):
+    [job] = house.receive(voice())
+
+    async def answer(*_):
+        house.messages.forget(voice().user_key)
+        return "secret words"
+
+    house.agent.answer = answer
+    house.run()
+    assert house.said == []
+    assert (house.job(job).state, house.job(job).answer) == (JobState.IGNORED, None)
+
+
+def test_a_message_that_is_answered_anew_is_heard_and_answered_again(house):
+    [job] = house.receive(voice())
+    house.run()
+    house.messages.begin_again(job, anew=True)
+    house.engine.kept.clear()
+    house.queue.append(job)
+    house.run()
+    assert len(house.agent.heard) == len(house.agent.asked) == 2
+    assert [taken.callback_data for taken in house.whatsapp.taken] == [f"{job}/0", f"{job}~2/0"]
+    assert house.job(job).state is JobState.ANSWERED
+
+
 def test_a_mistake_of_ours_ends_one_job_alone(house, caplog):
     house.agent.failures["answer"] = [ZeroDivisionError("secret words")]
     [first, second] = house.receive(text(1), text(2))

@@ -13,17 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos import DBOS, DBOSConfig
 
 from warmline.server.whatsapp.policy import priority_of, queue_key
 from warmline.store.database import Database
 from warmline.store.messages import Job
 
-__all__ = ["JobEngine", "Queued", "Stopping", "enqueue_from_outside", "queued"]
+__all__ = ["APPLICATION", "JobEngine", "Queued", "Stopping", "queued", "quiet_dbos", "run_options"]
 
 _log = logging.getLogger(__name__)
 
-_NAME: Final = "warmline"
+APPLICATION: Final = "warmline"
+"""Whose jobs these are, among those in the same database."""
+
 _WORKFLOW: Final = "whatsapp.message"
 _QUEUE: Final = "whatsapp"
 _VERSION: Final = "1"
@@ -106,9 +108,9 @@ class JobEngine:
 
     def start(self) -> None:
         """Begin to run jobs, those first that were cut short."""
-        _quiet()
+        quiet_dbos()
         config = DBOSConfig(
-            name=_NAME,
+            name=APPLICATION,
             system_database_url=self._database.url,
             application_version=_VERSION,
             executor_id=self._worker,
@@ -119,7 +121,7 @@ class JobEngine:
             log_level="WARNING",
         )
         DBOS(config=config)
-        _quiet()
+        quiet_dbos()
 
         def run(job_id: str) -> None:  # A function: DBOS writes on what it is given.
             self._run(job_id)
@@ -147,7 +149,7 @@ class JobEngine:
 
     def enqueue(self, wanted: Queued) -> None:
         """Have a job done, once for each of its runs, however often this is called."""
-        DBOS.enqueue_workflow_with_options(_options(wanted), wanted.job_id)
+        DBOS.enqueue_workflow_with_options(run_options(wanted), wanted.job_id)
 
     def take_over(self, worker: str) -> int:
         """Go on with the jobs of a process that is dead; return how many those are."""
@@ -221,28 +223,19 @@ def queued(job: Job) -> Queued:
     return Queued(job.id, job.runs, key, priority_of(job.sent_s), job.received_s)
 
 
-def enqueue_from_outside(database: Database, wanted: Queued) -> None:
-    """Have a job done by whichever process runs jobs; for one that runs none."""
-    _quiet()
-    client = DBOSClient(system_database_url=database.url, application_name=_NAME)
-    try:
-        client.enqueue(_options(wanted), wanted.job_id)
-    finally:
-        client.destroy()
-
-
-def _options(wanted: Queued) -> Any:
+def run_options(wanted: Queued) -> Any:
+    """Return with what DBOS is given a job."""
     return {
         "workflow_name": _WORKFLOW,
         "queue_name": _QUEUE,
         "workflow_id": wanted.name,
         "queue_partition_key": wanted.key,
         "priority": wanted.priority,
-        "application_name": _NAME,
+        "application_name": APPLICATION,
     }
 
 
-def _quiet() -> None:
+def quiet_dbos() -> None:
     """Have DBOS's log go where ours goes, and only what matters of it."""
     log = logging.getLogger("dbos")
     log.handlers.clear()

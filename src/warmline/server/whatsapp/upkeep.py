@@ -19,12 +19,12 @@ from warmline.store.messages import Messages
 from warmline.store.outbox import Outbox
 from warmline.store.workers import Workers
 
-__all__ = ["Upkeep"]
+__all__ = ["DEAD_S", "Upkeep"]
 
 _log = logging.getLogger(__name__)
 
 _BEAT_S: Final = 5.0
-_DEAD_S: Final = 60.0
+DEAD_S: Final = 60.0
 """A process that has not been seen for so long is taken for dead. If it was not, a message is still not sent
 twice: each is claimed before it is sent."""
 
@@ -95,7 +95,7 @@ class Upkeep:
     def _take_over(self) -> None:
         now_s = self._now_s()
         self._workers.seen(self._worker, now_s)
-        for dead in self._workers.bury(now_s - _DEAD_S):
+        for dead in self._workers.bury(now_s - DEAD_S):
             count = self._engine.take_over(dead)
             _log.warning("whatsapp.jobs_taken_over", extra={"worker": dead, "jobs": count})
 

@@ -28,12 +28,16 @@ from warmline.server.whatsapp.tries import INPUT, Tries, Undone
 from warmline.store.messages import Job, JobState, Messages
 from warmline.store.outbox import Outbox
 
-__all__ = ["MessageWork"]
+__all__ = ["ASIDE", "MessageWork"]
 
 _log = logging.getLogger(__name__)
 
-_ASIDE: Final = 900
+ASIDE: Final = 900
 """The part of a message that is no answer: an apology, or a template."""
+
+
+class _Forgotten(Exception):
+    """The person asked to be forgotten, or the operator has done it, while their message was answered."""
 
 
 class MessageWork:
@@ -80,13 +84,15 @@ class MessageWork:
             Stopping: the process ends; the rest is done by the next one.
         """
         job = self._messages.get(job_id)
-        if job is None or job.message == "{}":
-            return  # Forgotten meanwhile.
+        if job is None or job.is_forgotten:
+            return
         try:
             message = IncomingMessage.from_json(job.message)
             # What is kept by the engine: a setting that is changed meanwhile must not change the steps.
             speaks, template = self._engine.step("begin", lambda: self._begin(message, job_id))
             state, reason = self._do(job, message, speaks=speaks, template=template)
+        except _Forgotten:
+            return
         except Undone as undone:
             state, reason = JobState.FAILED, undone.reason
         except Exception as bug:  # noqa: BLE001 - it ends this job, and no other
@@ -216,7 +222,7 @@ class MessageWork:
             return template_message(message.to, template, language, callback_data=send_id)
 
         try:
-            self._sending.send(job, _ASIDE, body)
+            self._sending.send(job, ASIDE, body)
         except Undone as undone:
             return JobState.HELD, f"{why}; the template could not be sent: {undone.reason}"
         return JobState.HELD, f"{why}; the template {template} was sent"
@@ -226,7 +232,7 @@ class MessageWork:
         held = self._engine.step("held", lambda: self._held_for(job))
         for each in held:
             earlier = self._messages.get(each)
-            if earlier is None or earlier.message == "{}":
+            if earlier is None or earlier.is_forgotten:
                 continue
             state, reason = self._deliver(earlier, IncomingMessage.from_json(earlier.message), template)
             if state is not JobState.HELD:
@@ -258,7 +264,7 @@ class MessageWork:
         if not self._engine.step("window", lambda: self._is_window_open(job)):
             raise Undone(GraphFailureKind.WINDOW_CLOSED.value, "24 hours have passed since they wrote")
         self._sending.send(
-            job, _ASIDE, lambda send_id, _: text_message(message.to, words, callback_data=send_id)
+            job, ASIDE, lambda send_id, _: text_message(message.to, words, callback_data=send_id)
         )
 
     def _is_window_open(self, job: Job) -> bool:
@@ -268,6 +274,8 @@ class MessageWork:
     def _kept(self, job_id: str) -> Job:
         job = self._messages.get(job_id)
         assert job is not None, "rows stay"
+        if job.is_forgotten:
+            raise _Forgotten
         return job
 
     def _end(self, job_id: str, state: JobState, reason: str) -> None:
