@@ -94,6 +94,8 @@ class JobEngine:
             enable_otlp=False,
             log_level="WARNING",
         )
+        if self._database.is_file:
+            config["system_database_engine"] = self._database.engine
         DBOS(config=config)
         _quiet()
 
