@@ -79,15 +79,15 @@ class House:
 
     async def script(self, provider: str, **changes: object) -> None:
         """Change a simulator's script."""
-        await self._told("PATCH", f"{self.found.control_urls[provider]}/script", changes)
+        await self.asked("PATCH", f"{self.found.control_urls[provider]}/script", changes)
 
     async def fault(self, provider: str, fault: str) -> None:
         """Have something go wrong with a simulator's next request."""
-        await self._told("POST", f"{self.found.control_urls[provider]}/faults", fault)
+        await self.asked("POST", f"{self.found.control_urls[provider]}/faults", fault)
 
     async def has_fault_left(self, provider: str) -> bool:
         """Return whether a fault has met nothing yet."""
-        return bool(await self._told("GET", f"{self.found.control_urls[provider]}/faults"))
+        return bool(await self.asked("GET", f"{self.found.control_urls[provider]}/faults"))
 
     async def warnings(self) -> int:
         """Return how many warnings and errors the server has logged; a line that is lost is one."""
@@ -97,22 +97,22 @@ class House:
     async def active(self) -> dict[str, int]:
         """Return how many requests and sockets each simulator serves."""
         urls = self.found.control_urls.items()
-        return {name: (await self._told("GET", f"{url}/active"))["active"] for name, url in urls}
+        return {name: (await self.asked("GET", f"{url}/active"))["active"] for name, url in urls}
 
     async def health(self) -> dict[str, Any]:
         """Return what the server says of itself."""
-        return dict(await self._told("GET", f"{self.url}/health"))
+        return dict(await self.asked("GET", f"{self.url}/health"))
 
     async def record(self, network_id: str) -> dict[str, Any]:
         """Return what the server keeps of a call that is over."""
-        for each in (await self._told("GET", f"{self.url}/v1/calls"))["over"]:
+        for each in (await self.asked("GET", f"{self.url}/v1/calls"))["over"]:
             if each["network_id"] == network_id:
                 return dict(each)
         raise LookupError(f"the server knows no call {network_id}")
 
     async def live_calls(self) -> set[str]:
         """Return the calls that the server holds, by the network's names for them."""
-        return {each["network_id"] for each in (await self._told("GET", f"{self.url}/v1/calls"))["live"]}
+        return {each["network_id"] for each in (await self.asked("GET", f"{self.url}/v1/calls"))["live"]}
 
     async def place(self, steps: Sequence[Step], faults: CallFaults | None = None) -> str:
         """Call the server; return the simulator's name for the call, which rings."""
@@ -121,21 +121,21 @@ class House:
             "caller": msgspec.to_builtins(steps),
             "faults": msgspec.to_builtins(faults or CallFaults()),
         }
-        return str((await self._told("POST", f"{self._calls}", placed))["id"])
+        return str((await self.asked("POST", f"{self._calls}", placed))["id"])
 
     async def over(self, names: Collection[str]) -> list[CallReport]:
         """Wait until calls are over; return how they went."""
         waiting = set(names)
         while waiting:
             await anyio.sleep(_LOOK_S)
-            for each in await self._told("GET", self._calls):
+            for each in await self.asked("GET", self._calls):
                 if each["state"] == "ended":
                     waiting.discard(each["id"])
         return [await self.report(name) for name in names]
 
     async def report(self, name: str) -> CallReport:
         """Return how a call went, or has gone so far."""
-        report: CallReport = msgspec.convert(await self._told("GET", f"{self._calls}/{name}"), CallReport)
+        report: CallReport = msgspec.convert(await self.asked("GET", f"{self._calls}/{name}"), CallReport)
         return report
 
     async def heard(self, name: str) -> bytes:
@@ -147,7 +147,8 @@ class House:
     def _calls(self) -> str:
         return f"{self.found.control_urls['telnyx']}/calls"
 
-    async def _told(self, method: str, url: str, body: object = None) -> Any:
+    async def asked(self, method: str, url: str, body: object = None) -> Any:
+        """Return what the server or a simulator answers."""
         data = body if isinstance(body, str) else None
         async with self.client.request(
             method, url, data=data, json=None if data is not None else body
@@ -159,17 +160,18 @@ class House:
 
 
 @asynccontextmanager
-async def house(sets: Sequence[str]) -> AsyncIterator[House]:
+async def house(sets: Sequence[str], profile: str = "loopback") -> AsyncIterator[House]:
     """Run simulators and a server until the context is left; the server has a core of its own.
 
     Args:
         sets: The server's settings, as `--set` takes them.
+        profile: The network before the simulators.
     """
     cores = sorted(os.sched_getaffinity(0))
     # Processes inherit it. This one does next to nothing, and stays with the simulators.
     _pin(cores[1:] or cores)
     try:
-        async with simulated("loopback") as found:
+        async with simulated(profile) as found:
             simulators = Process(_only_child())
             _pin(cores[:1])
             async with _served(found, sets) as (server, url, log):
@@ -195,13 +197,14 @@ async def _served(found: Simulated, sets: Sequence[str]) -> AsyncIterator[tuple[
         "providers.tts": "elevenlabs",
         **found.settings,
     }
-    # TOML and JSON write texts, numbers and lists alike.
-    told = [f"{name}={msgspec.json.encode(value).decode()}" for name, value in chosen.items()]
-    command = [sys.executable, "-m", "warmline.cli.main", "serve", "--port", "0"]
-    for each in [*told, *sets]:
-        command += ["--set", each]
     environment = {**os.environ, **found.environment, "WARMLINE_API_KEY": _KEY}
     with tempfile.TemporaryDirectory(prefix="warmline-bench-") as folder:
+        chosen["store.url"] = f"sqlite:///{folder}/warmline.db"
+        # TOML and JSON write texts, numbers and lists alike.
+        told = [f"{name}={msgspec.json.encode(value).decode()}" for name, value in chosen.items()]
+        command = [sys.executable, "-m", "warmline.cli.main", "serve", "--port", "0"]
+        for each in [*told, *sets]:
+            command += ["--set", each]
         log = Path(folder, "server.log")
         with open(log, "wb") as file:  # noqa: ASYNC230 - a file of this machine's, at start-up
             process = await anyio.open_process(

@@ -146,7 +146,7 @@ async def passed_places(simulator, told, tmp_path) -> list[str]:
 async def test_killed_at_every_step_each_message_is_answered_once(simulator, told, tmp_path):
     """Before, in and behind each step, and on both sides of the call that sends."""
     places = await passed_places(simulator, told, tmp_path)
-    assert len(places) > 35
+    assert len(places) > 20
     assert {"before hear", "in answer", "behind speak", "behind the call that sends"} <= set(places)
     conversations = []
     for place in range(1, len(places) + 1):
@@ -213,7 +213,8 @@ async def test_one_delivery_to_two_processes_five_times_at_once_is_answered_once
         ]
         for conversation in conversations:
             await answered(conversation, 2, within_s=60)
-        await anyio.sleep(1.5)
+        await over(first, 40)
+        await anyio.sleep(1.0)
     copies = [len(webhook.attempts) for webhook in simulator.business.telling.log]
     assert sum(copies) >= 5 * 40
     for conversation in conversations:

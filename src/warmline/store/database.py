@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from platformdirs import user_data_path
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from warmline.errors import ConfigError
 from warmline.store.schema import METADATA
@@ -63,6 +65,7 @@ class Database:
                 self._file = Path(parsed.database or "") if parsed.database else None
                 self.engine = sa.create_engine(parsed, hide_parameters=True)
                 event.listen(self.engine, "connect", _prepare_sqlite)
+                _Writers().attend(self.engine)
             case "postgresql":
                 self._file = None
                 driver = parsed.set(drivername="postgresql+psycopg")
@@ -71,6 +74,9 @@ class Database:
                 )
             case other:
                 raise ConfigError(f"store.url: {other} is not known here; it is sqlite or postgresql")
+        self.is_file = self._file is not None
+        """Whether it is a file of this machine's, whose writers take turns: all of a process use `engine`."""
+
         self.shown = parsed.render_as_string(hide_password=True)
         """The URL for people."""
 
@@ -103,6 +109,36 @@ class Database:
         self.engine.dispose()
 
 
+class _Writers:
+    """Has the threads that write to SQLite stand in a line.
+
+    SQLite lets whoever finds it busy look again after ever longer pauses, up to a tenth of a second, while
+    others that come later find it free. Other processes' writers are met that way still, and so is one that
+    does not get its turn here.
+    """
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+
+    def attend(self, engine: sa.Engine) -> None:
+        """Watch an engine's connections: each has its turn from its first write until it is given back."""
+        event.listen(engine, "before_cursor_execute", self._before_statement)
+        event.listen(engine, "checkin", self._given_back)
+
+    def _before_statement(
+        self, connection: sa.Connection, _cursor: object, statement: str, *_others: object
+    ) -> None:
+        info = connection.info
+        if self in info or statement.lstrip()[:6].upper() in ("SELECT", "PRAGMA"):
+            return
+        if self._turn.acquire(timeout=_BUSY_MS / 1000):
+            info[self] = True
+
+    def _given_back(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        if record.info.pop(self, None):
+            self._turn.release()
+
+
 def _prepare_sqlite(connection: Any, _: object) -> None:
     # A transaction that begins by reading and then writes would fail where another writes meanwhile.
     connection.isolation_level = "IMMEDIATE"
@@ -111,4 +147,5 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     # What is acknowledged stands, also where the machine loses its power.
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")  # The job engine's tables rest on it.
     cursor.close()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -76,6 +77,10 @@ class Engine:
     def check(self) -> None:
         pass
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        yield
+
 
 class Portal:
     """Runs what never awaits."""
@@ -86,6 +91,9 @@ class Portal:
         except StopIteration as result:
             return result.value
         raise AssertionError("it awaited")
+
+    def start_task_soon(self, act: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        self.call(act)
 
 
 @dataclass
@@ -138,6 +146,7 @@ class Agent:
 
     def __init__(self, house: House) -> None:
         self.house = house
+        self.read: list[str] = []
         self.heard: list[str] = []
         self.asked: list[tuple[list[Exchange], str]] = []
         self.spoken: list[str] = []
@@ -147,7 +156,7 @@ class Agent:
         self.notes = 1
 
     async def mark_read(self, message: IncomingMessage) -> None:
-        self._fail("mark_read")
+        self.read.append(message.id)
 
     async def hear(self, message: IncomingMessage) -> str:
         self._fail("hear")

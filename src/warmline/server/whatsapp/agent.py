@@ -21,6 +21,7 @@ from warmline.core.formats import PCM_24K
 from warmline.core.urgency import in_background
 from warmline.interfaces.llm import Message, Role
 from warmline.interfaces.transcriber import Transcriber
+from warmline.server.whatsapp.timing import timed
 from warmline.session.correspondence import Correspondence
 from warmline.store.messages import Exchange
 from warmline.store.outbox import Note
@@ -64,9 +65,12 @@ class MessageAgent:
         self._places = anyio.CapacityLimiter(at_once)
 
     async def mark_read(self, message: IncomingMessage) -> None:
-        """Show the person that it was read, and that an answer is being written."""
-        with in_background():
-            await self._client.mark_read(message.phone_number_id, message.id, typing=True)
+        """Show the person that it was read, and that an answer is being written; raises nothing."""
+        with in_background(), timed("mark read"):
+            try:
+                await self._client.mark_read(message.phone_number_id, message.id, typing=True)
+            except GraphFailure as failure:
+                _log.info("whatsapp.typing_not_shown", extra={"problem": str(failure)})
 
     async def hear(self, message: IncomingMessage) -> str:
         """Return what is said in a recording; it is downloaded, and kept nowhere.
@@ -77,10 +81,13 @@ class MessageAgent:
             ProviderError: it can't be understood now.
         """
         async with self._at_work(message):
-            place = await self._client.media(message.media_id, message.phone_number_id)
-            recording = await self._client.download(place, self._most_bytes)
+            with timed("find file"):
+                place = await self._client.media(message.media_id, message.phone_number_id)
+            with timed("download"):
+                recording = await self._client.download(place, self._most_bytes)
             name = recording_name(place.mime_type or message.mime_type)
-            return await self._transcriber.transcribe(recording, name, self._language)
+            with timed("transcribe"):
+                return await self._transcriber.transcribe(recording, name, self._language)
 
     async def answer(self, message: IncomingMessage, before: Sequence[Exchange], text: str) -> str:
         """Return what is said to a message.
@@ -94,7 +101,8 @@ class MessageAgent:
             for said in (Message(Role.USER, each.heard), Message(Role.ASSISTANT, each.answer))
         ]
         async with self._at_work(message):
-            return (await self._correspondence.answer(history, text)).text
+            with timed("retrieve and answer"):
+                return (await self._correspondence.answer(history, text)).text
 
     async def speak(self, message: IncomingMessage, text: str) -> list[Note]:
         """Return an answer as voice notes, each of which WhatsApp plays with a touch.
@@ -105,19 +113,21 @@ class MessageAgent:
         notes = []
         async with self._at_work(message):
             for part, spoken in enumerate(split_for_notes(text)):
-                pcm = await self._correspondence.speak(spoken, PCM_24K)
-                audio = await anyio.to_thread.run_sync(partial(encode, pcm, PCM_24K.rate_hz))
+                with timed("voice"):
+                    pcm = await self._correspondence.speak(spoken, PCM_24K)
+                with timed("encode"):
+                    audio = await anyio.to_thread.run_sync(partial(encode, pcm, PCM_24K.rate_hz))
                 notes.append(Note(part, audio, PCM_24K.duration_s(len(pcm))))
         return notes
 
     async def upload(self, phone_number_id: str, note: Note) -> str:
         """Return the id of a note that is uploaded."""
-        with in_background():
+        with in_background(), timed("upload file"):
             return await self._client.upload(phone_number_id, note.audio, NOTE_TYPE, NOTE_NAME)
 
     async def send(self, phone_number_id: str, body: dict[str, Any]) -> str:
         """Send a message; return its id."""
-        with in_background():
+        with in_background(), timed("send message"):
             return await self._client.send(phone_number_id, body)
 
     async def check(self, phone_number_id: str) -> None:
@@ -132,11 +142,14 @@ class MessageAgent:
         with in_background():
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._show_typing, message)
-                async with self._places:
-                    try:
-                        yield
-                    except Exception as error:  # noqa: BLE001 - it is raised below, and not in a group
-                        problem = error
+                with timed("wait for a place"):
+                    await self._places.acquire()
+                try:
+                    yield
+                except Exception as error:  # noqa: BLE001 - it is raised below, and not in a group
+                    problem = error
+                finally:
+                    self._places.release()
                 tasks.cancel_scope.cancel()
         if problem is not None:
             raise problem
@@ -144,7 +157,4 @@ class MessageAgent:
     async def _show_typing(self, message: IncomingMessage) -> None:
         while True:
             await anyio.sleep(_TYPING_S)
-            try:
-                await self._client.mark_read(message.phone_number_id, message.id, typing=True)
-            except GraphFailure as failure:
-                _log.info("whatsapp.typing_not_shown", extra={"problem": str(failure)})
+            await self.mark_read(message)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import datetime
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from dbos import DBOS, DBOSConfig
 
 from warmline.server.whatsapp.policy import priority_of, queue_key
+from warmline.server.whatsapp.timing import timed
 from warmline.store.database import Database
 from warmline.store.messages import Job
 
@@ -28,7 +30,7 @@ APPLICATION: Final = "warmline"
 
 _WORKFLOW: Final = "whatsapp.message"
 _QUEUE: Final = "whatsapp"
-_VERSION: Final = "1"
+_VERSION: Final = "2"
 """Of the steps: a job that was begun with some is not gone on with by others. Raise it when they change."""
 
 _AT_A_TIME: Final = 200
@@ -36,6 +38,11 @@ _LISTEN_S: Final = 0.2
 
 _STOP_S: Final = 3.0
 """How long jobs have to reach a place where they can be left."""
+
+_AT_WORK: Final = 1
+"""Jobs whose threads do something at a time, and do not wait. Each thread that has something to do keeps the
+event loop waiting for the interpreter's lock, and the others for the database's: fifty at once would hold up
+live audio for a second, and end no sooner."""
 
 _T = TypeVar("_T")
 
@@ -100,6 +107,7 @@ class JobEngine:
         self._stopping = threading.Event()
         self._idle = threading.Condition()
         self._running = 0
+        self._at_work = threading.Semaphore(_AT_WORK)
 
     @property
     def is_stopping(self) -> bool:
@@ -120,6 +128,8 @@ class JobEngine:
             enable_otlp=False,
             log_level="WARNING",
         )
+        if self._database.is_file:
+            config["system_database_engine"] = self._database.engine
         DBOS(config=config)
         quiet_dbos()
 
@@ -177,7 +187,12 @@ class JobEngine:
             Stopping: the process ends; nothing is kept.
         """
         self.check()
-        return DBOS.run_step({"name": name}, act)
+
+        def measured() -> _T:
+            with timed(f"step {name}"):
+                return act()
+
+        return DBOS.run_step({"name": name}, measured)
 
     def wait(self, name: str, seconds: float, clock: Callable[[], float]) -> None:
         """Wait until an instant that is kept: whoever goes on with the job waits for the rest alone.
@@ -194,8 +209,19 @@ class JobEngine:
         Raises:
             Stopping: the process ends meanwhile.
         """
-        if self._stopping.wait(max(seconds, 0.0)):
+        with self.waiting():
+            is_stopping = self._stopping.wait(max(seconds, 0.0))
+        if is_stopping:
             raise Stopping
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let other jobs work while this one, on its thread, waits for something."""
+        self._at_work.release()
+        try:
+            yield
+        finally:
+            self._at_work.acquire()
 
     def check(self) -> None:
         """Go on.
@@ -210,7 +236,8 @@ class JobEngine:
         with self._idle:
             self._running += 1
         try:
-            self._work(job_id)
+            with self._at_work:
+                self._work(job_id)
         finally:
             with self._idle:
                 self._running -= 1

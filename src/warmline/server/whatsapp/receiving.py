@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
+import anyio
 import anyio.to_thread
 
 from warmline.channels.whatsapp.incoming import IncomingMessage
@@ -26,6 +27,10 @@ __all__ = ["Receiving"]
 _log = logging.getLogger(__name__)
 
 _SIGNATURE: Final = "x-hub-signature-256"
+_AT_ONCE: Final = 1
+"""Webhooks that are kept at a time: the database takes one after another, and whoever finds it busy waits
+longer than its turn would have been."""
+
 _APART_S: Final = 0.002
 """Messages that one person sent within a second are answered in the order of these milliseconds."""
 
@@ -59,6 +64,7 @@ class Receiving:
         self._engine = engine
         self._now_s = now_s
         self._phone_number_id = phone_number_id
+        self._places = anyio.CapacityLimiter(_AT_ONCE)
 
     async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[HTTPStatus, str]:
         """Take a webhook; return how it is answered, and why it is refused.
@@ -74,7 +80,7 @@ class Receiving:
             delivery = read(body)
         except RemoteProtocolError as problem:
             return HTTPStatus.BAD_REQUEST, str(problem)
-        await anyio.to_thread.run_sync(self._keep, delivery)
+        await anyio.to_thread.run_sync(self._keep, delivery, limiter=self._places)
         return HTTPStatus.OK, ""
 
     def _keep(self, delivery: Delivery) -> None:

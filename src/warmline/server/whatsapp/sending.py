@@ -52,7 +52,6 @@ class Sending:
         Raises:
             Undone: it could not be sent.
         """
-        self._engine.step(f"intend {part}", lambda: self._intend(job.id, part))
         if has_note:
             self._tries.step(f"upload {part}", lambda: self._upload(job, part))
 
@@ -60,9 +59,6 @@ class Sending:
             return self._is_told_of(job.id, part, within_s * self._confirm_scale)
 
         self._tries.step(f"send {part}", lambda: self._send(job, part, body), confirming)
-
-    def _intend(self, job_id: str, part: int) -> None:
-        self._outbox.intend(job_id, part)
 
     def _upload(self, job: Job, part: int) -> None:
         send = self._outbox.intend(job.id, part)

@@ -66,12 +66,12 @@ class Tries:
         self._messages = messages
         self._now_s = now_s
 
-    def step(self, name: str, act: Callable[[], None], confirming: Confirming | None = None) -> None:
-        """Do a step, again where that may help.
+    def step(self, name: str, act: Callable[[], Any], confirming: Confirming | None = None) -> Any:
+        """Do a step, again where that may help; return what it returned, which is kept.
 
         Args:
             name: The step's.
-            act: Does it; must take note itself of what it came to.
+            act: Does it; takes note itself of what people said, which is not to be returned.
             confirming: For a message, which must not arrive twice.
 
         Raises:
@@ -81,14 +81,8 @@ class Tries:
         while True:
             outcome = self._attempt(name, tries, act)
             if outcome[0] == _DONE:
-                return
+                return outcome[1]
             tries = self._after(outcome, tries, name, confirming)
-
-    def best(self, name: str, act: Callable[[], object]) -> None:
-        """Do what nothing depends on; only a token that is no good stops it."""
-        outcome = self._attempt(name, 0, act)
-        if outcome[0] == GraphFailureKind.TOKEN.value:
-            self._after(outcome, 0, name, None)
 
     def on_loop(self, act: Callable[_P, Any], *args: _P.args, **kwargs: _P.kwargs) -> Any:
         """Do something on the event loop.
@@ -98,9 +92,23 @@ class Tries:
         """
         self._engine.check()
         try:
-            return self._portal.call(lambda: act(*args, **kwargs))
+            with self._engine.waiting():
+                return self._portal.call(lambda: act(*args, **kwargs))
         except CancelledError:
             raise Stopping from None
+        except RuntimeError:
+            self._engine.check()
+            raise
+
+    def beside(self, act: Callable[_P, Any], *args: _P.args, **kwargs: _P.kwargs) -> None:
+        """Begin something on the event loop that nothing depends on, and that raises nothing.
+
+        Raises:
+            Stopping: the process ends.
+        """
+        self._engine.check()
+        try:
+            self._portal.start_task_soon(lambda: act(*args, **kwargs))
         except RuntimeError:
             self._engine.check()
             raise

@@ -8,8 +8,7 @@ may or may not have been sent is not sent again before WhatsApp has had time to 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from anyio.from_thread import BlockingPortal
@@ -24,6 +23,7 @@ from warmline.server.whatsapp.engine import JobEngine
 from warmline.server.whatsapp.policy import MessagePolicy
 from warmline.server.whatsapp.sending import Sending
 from warmline.server.whatsapp.settling import WINDOW_CLOSED, settle
+from warmline.server.whatsapp.timing import JobTiming, timing
 from warmline.server.whatsapp.tries import INPUT, Tries, Undone
 from warmline.store.messages import Job, JobState, Messages
 from warmline.store.outbox import Outbox
@@ -86,11 +86,21 @@ class MessageWork:
         job = self._messages.get(job_id)
         if job is None or job.is_forgotten:
             return
+        spent = JobTiming(job.received_s, self._now_s)
+        if job.state is JobState.QUEUED and job.runs == 1:
+            spent.note("queue", job.received_s, self._now_s())
+        with timing(spent):
+            self._through(job)
+        _log.info("whatsapp.job_timed", extra={"job": job_id, "spans": spent.told()})
+
+    def _through(self, job: Job) -> None:
+        """Do all steps, whatever comes."""
+        job_id = job.id
         try:
             message = IncomingMessage.from_json(job.message)
             # What is kept by the engine: a setting that is changed meanwhile must not change the steps.
-            speaks, template = self._engine.step("begin", lambda: self._begin(message, job_id))
-            state, reason = self._do(job, message, speaks=speaks, template=template)
+            plan = self._engine.step("begin", lambda: self._begin(job, message))
+            state, reason = self._do(job, message, *plan)
         except _Forgotten:
             return
         except Undone as undone:
@@ -105,24 +115,29 @@ class MessageWork:
             why = f"it could not be gone on with ({type(problem).__name__}): replay it"
             self._end(job_id, JobState.FAILED, why)
 
-    def _begin(self, message: IncomingMessage, job_id: str) -> tuple[bool, str]:
-        self._messages.change(job_id, state=JobState.WORKING)
-        return self._policy.speaks_to(message), self._policy.template
+    def _begin(self, job: Job, message: IncomingMessage) -> tuple[bool, str, list[str]]:
+        """Return whether the answer is spoken, the template, and the jobs whose answers are held."""
+        self._messages.change(job.id, state=JobState.WORKING)
+        return self._policy.speaks_to(message), self._policy.template, self._held_for(job)
 
-    def _do(self, job: Job, message: IncomingMessage, *, speaks: bool, template: str) -> tuple[JobState, str]:
+    def _do(
+        self, job: Job, message: IncomingMessage, speaks: bool, template: str, held: Sequence[str]
+    ) -> tuple[JobState, str]:
         if message.kind in (MessageKind.REACTION, MessageKind.NOTICE):
             return JobState.IGNORED, f"a {message.type} wants no answer"
-        self._deliver_held(job, template)
-        self._tries.best("mark read", partial(self._tries.on_loop, self._agent.mark_read, message))
+        self._deliver_held(held, template)
+        # No step: nothing waits for it, and a job that is gone on with shows again that it is.
+        self._tries.beside(self._agent.mark_read, message)
         if message.kind in (MessageKind.MEDIA, MessageKind.OTHER) and not message.text:
             self._say(job, message, self._policy.not_readable)
             return JobState.ANSWERED, f"a message of type {message.type}: it was asked for words"
         try:
-            text = self._heard(job, message)
+            is_to_forget = self._tries.step("hear", lambda: self._hear(job, message))
+            text = self._kept(job.id).heard or ""
             if not text.strip():
                 self._say(job, message, self._policy.not_understood)
                 return JobState.ANSWERED, "no words were heard in it"
-            if self._engine.step("wants to be forgotten", lambda: self._policy.is_to_forget(text)):
+            if is_to_forget:
                 self._engine.step("forget", lambda: self._messages.forget(job.user_key, up_to=job))
                 self._say(job, message, self._policy.forgotten)
                 return JobState.ANSWERED, "everything said before was deleted, as was asked for"
@@ -133,22 +148,14 @@ class MessageWork:
             return JobState.FAILED, self._apologised(job, message, words, undone.reason)
         return self._deliver(job, message, template, reason)
 
-    def _heard(self, job: Job, message: IncomingMessage) -> str:
-        """Return the person's words.
-
-        Raises:
-            Undone: they could not be understood.
-        """
-        if message.kind is not MessageKind.AUDIO:
-            self._engine.step("heard", lambda: self._messages.change(job.id, heard=message.text))
-            return message.text
-
-        def hear() -> None:
-            if self._kept(job.id).heard is None:
-                self._messages.change(job.id, heard=self._tries.on_loop(self._agent.hear, message))
-
-        self._tries.step("hear", hear)
-        return self._kept(job.id).heard or ""
+    def _hear(self, job: Job, message: IncomingMessage) -> bool:
+        """Understand the person's words; return whether they ask to be forgotten."""
+        heard = self._kept(job.id).heard
+        if heard is None:
+            is_spoken = message.kind is MessageKind.AUDIO
+            heard = self._tries.on_loop(self._agent.hear, message) if is_spoken else message.text
+            self._messages.change(job.id, heard=heard)
+        return self._policy.is_to_forget(heard)
 
     def _answered(self, job: Job, message: IncomingMessage, text: str) -> str:
         def answer() -> None:
@@ -177,9 +184,9 @@ class MessageWork:
         self, job: Job, message: IncomingMessage, template: str, reason: str = ""
     ) -> tuple[JobState, str]:
         """Send the answer that is kept; return what became of it."""
-        if not self._engine.step("window", lambda: self._is_window_open(job)):
+        may_send, spoken = self._engine.step("look", lambda: self._look(job))
+        if not may_send:
             return self._hold(job, message, template)
-        spoken = self._engine.step("count", lambda: self._outbox.note_count(job.id))
         texts = [] if spoken else split_text(self._kept(job.id).answer or "")
         count = spoken or len(texts)
         if not count:
@@ -195,6 +202,10 @@ class MessageWork:
                 why = f"part {part + 1} of {count} could not be sent: {undone.reason}"
                 return (JobState.PARTLY if part else JobState.FAILED), why
         return JobState.ANSWERED, reason
+
+    def _look(self, job: Job) -> tuple[bool, int]:
+        """Return whether anything may be sent, and in how many voice notes."""
+        return self._is_window_open(job), self._outbox.note_count(job.id)
 
     def _send_part(self, job: Job, message: IncomingMessage, part: int, text: str | None) -> None:
         """Send a part of an answer, written or as the note that is kept; the first quotes the question.
@@ -227,9 +238,8 @@ class MessageWork:
             return JobState.HELD, f"{why}; the template could not be sent: {undone.reason}"
         return JobState.HELD, f"{why}; the template {template} was sent"
 
-    def _deliver_held(self, job: Job, template: str) -> None:
-        """Send what was held for this person, who has written again."""
-        held = self._engine.step("held", lambda: self._held_for(job))
+    def _deliver_held(self, held: Sequence[str], template: str) -> None:
+        """Send what was held for a person who has written again."""
         for each in held:
             earlier = self._messages.get(each)
             if earlier is None or earlier.is_forgotten:
