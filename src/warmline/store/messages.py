@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from warmline.store.database import Database
 from warmline.store.schema import NOTES, PAUSES, SENDS, STATUSES, WHATSAPP_JOBS
 
-__all__ = ["Exchange", "Job", "JobState", "Messages", "Queue", "insert_new"]
+__all__ = ["Exchange", "Forgotten", "Job", "JobState", "Messages", "Queue", "insert_new"]
 
 _JOB: Final = WHATSAPP_JOBS.c
 _FORGOTTEN: Final = "(forgotten)"
@@ -25,6 +25,10 @@ _SOME: Final = 10
 
 Queue = Callable[[sa.Connection, int], None]
 """Has a run of a job done, by its number, if the transaction of the connection comes to its end."""
+
+
+class Forgotten(Exception):
+    """What was to be done is for a person of whom nothing is kept any more."""
 
 
 class JobState(enum.Enum):

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from warmline.store.database import Database
-from warmline.store.messages import insert_new
+from warmline.store.messages import Forgotten, insert_new
 from warmline.store.schema import NOTES, SENDS, STATUSES, WHATSAPP_JOBS
 
 __all__ = ["Note", "Outbox", "Send", "SendState", "Status"]
@@ -92,9 +92,16 @@ class Outbox:
 
         Its id is another one for each answer to the same message: what is told of an earlier one is not
         taken for news of this.
+
+        Raises:
+            Forgotten: the person was, and is to be sent nothing.
         """
+        job = sa.select(WHATSAPP_JOBS.c.answers, WHATSAPP_JOBS.c.message).where(WHATSAPP_JOBS.c.id == job_id)
         with self._engine.begin() as connection:
-            answer = int(connection.execute(_answer_of(job_id)).scalar() or 1)
+            known = connection.execute(job.with_for_update(read=True)).one_or_none()
+            if known is not None and known.message == "{}":
+                raise Forgotten(job_id)
+            answer = 1 if known is None else known.answers
             send_id = f"{job_id}/{part}" if answer == 1 else f"{job_id}~{answer}/{part}"
             row = {"id": send_id, "job_id": job_id, "answer": answer, "part": part, "state": "ready"}
             insert_new(connection, SENDS, row)

@@ -341,6 +341,20 @@ def test_who_is_forgotten_while_they_are_answered_is_sent_nothing_more(house):
     assert (house.job(job).state, house.job(job).answer) == (JobState.IGNORED, None)
 
 
+def test_who_is_forgotten_while_their_answer_is_sent_leaves_nothing_of_what_was_to_be_sent(house):
+    [job] = house.receive(voice())
+
+    async def upload(*_):
+        house.messages.forget(voice().user_key)
+        return "media"
+
+    house.agent.upload = upload
+    house.run()
+    assert house.said == []
+    assert house.outbox.of(job) == []
+    assert house.job(job).state is JobState.IGNORED
+
+
 def test_a_message_that_is_answered_anew_is_heard_and_answered_again(house):
     [job] = house.receive(voice())
     house.run()

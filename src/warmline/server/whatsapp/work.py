@@ -25,7 +25,7 @@ from warmline.server.whatsapp.sending import Sending
 from warmline.server.whatsapp.settling import WINDOW_CLOSED, settle
 from warmline.server.whatsapp.timing import JobTiming, timing
 from warmline.server.whatsapp.tries import INPUT, Tries, Undone
-from warmline.store.messages import Job, JobState, Messages
+from warmline.store.messages import Forgotten, Job, JobState, Messages
 from warmline.store.outbox import Outbox
 
 __all__ = ["ASIDE", "MessageWork"]
@@ -34,10 +34,6 @@ _log = logging.getLogger(__name__)
 
 ASIDE: Final = 900
 """The part of a message that is no answer: an apology, or a template."""
-
-
-class _Forgotten(Exception):
-    """The person asked to be forgotten, or the operator has done it, while their message was answered."""
 
 
 class MessageWork:
@@ -101,7 +97,7 @@ class MessageWork:
             # What is kept by the engine: a setting that is changed meanwhile must not change the steps.
             plan = self._engine.step("begin", lambda: self._begin(job, message))
             state, reason = self._do(job, message, *plan)
-        except _Forgotten:
+        except Forgotten:
             return
         except Undone as undone:
             state, reason = JobState.FAILED, undone.reason
@@ -244,7 +240,10 @@ class MessageWork:
             earlier = self._messages.get(each)
             if earlier is None or earlier.is_forgotten:
                 continue
-            state, reason = self._deliver(earlier, IncomingMessage.from_json(earlier.message), template)
+            try:
+                state, reason = self._deliver(earlier, IncomingMessage.from_json(earlier.message), template)
+            except Forgotten:
+                continue
             if state is not JobState.HELD:
                 self._engine.step("end held", lambda: self._end(each, state, reason))  # noqa: B023 - done now
 
@@ -285,7 +284,7 @@ class MessageWork:
         job = self._messages.get(job_id)
         assert job is not None, "rows stay"
         if job.is_forgotten:
-            raise _Forgotten
+            raise Forgotten(job_id)
         return job
 
     def _end(self, job_id: str, state: JobState, reason: str) -> None:
