@@ -31,6 +31,8 @@ _AT_ONCE: Final = 1
 """Webhooks that are kept at a time: the database takes one after another, and whoever finds it busy waits
 longer than its turn would have been."""
 
+_MOST_QUEUED: Final = 10_000
+
 _APART_S: Final = 0.002
 """The engine orders jobs of one second by the millisecond in which they were queued."""
 
@@ -83,6 +85,14 @@ class Receiving:
         await anyio.to_thread.run_sync(self._keep, delivery, limiter=self._places)
         return HTTPStatus.OK, ""
 
+    def queue_again(self) -> None:
+        """Queue what is kept and was not begun: the queue may have lost it with the machine's power.
+
+        Blocks; being queued twice does nothing.
+        """
+        for job in reversed(self._messages.listed(states=[JobState.QUEUED], most=_MOST_QUEUED)):
+            self._enqueue(job)
+
     def _keep(self, delivery: Delivery) -> None:
         queued: set[str] = set()
         for message in delivery.messages:
@@ -113,8 +123,11 @@ class Receiving:
             if known is None or known.state is not JobState.QUEUED:
                 return
             # Whoever kept it may have died before it was queued; being queued twice does nothing.
+        self._enqueue(job)
+
+    def _enqueue(self, job: Job) -> None:
         key = queue_key(job.user_key, job.phone_number_id)
-        self._engine.enqueue(job.id, 1, key, priority_of(job.sent_s))
+        self._engine.enqueue(job.id, job.runs, key, priority_of(job.sent_s))
 
     def _told(self, status: MessageStatus) -> None:
         told = Status(
