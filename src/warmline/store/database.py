@@ -55,6 +55,10 @@ class Database:
         self.url = url
         """As it was given."""
 
+        self.records: sa.Engine | None
+        """For what may be lost if the machine loses its power, unless something is kept by `engine` after
+        it: SQLite writes both into one log, in their order. None where there is no difference."""
+
         try:
             parsed = sa.make_url(url)
         except SQLAlchemyError:
@@ -63,20 +67,17 @@ class Database:
         match parsed.get_backend_name():
             case "sqlite":
                 self._file = Path(parsed.database or "") if parsed.database else None
-                self.engine = sa.create_engine(parsed, hide_parameters=True)
-                event.listen(self.engine, "connect", _prepare_sqlite)
-                _Writers().attend(self.engine)
+                writers = _Writers()
+                self.engine = _sqlite(parsed, writers, "FULL")
+                self.records = _sqlite(parsed, writers, "NORMAL") if self._file is not None else None
             case "postgresql":
-                self._file = None
+                self._file = self.records = None
                 driver = parsed.set(drivername="postgresql+psycopg")
                 self.engine = sa.create_engine(
                     driver, pool_size=_CONNECTIONS, pool_pre_ping=True, hide_parameters=True
                 )
             case other:
                 raise ConfigError(f"store.url: {other} is not known here; it is sqlite or postgresql")
-        self.is_file = self._file is not None
-        """Whether it is a file of this machine's, whose writers take turns: all of a process use `engine`."""
-
         self.shown = parsed.render_as_string(hide_password=True)
         """The URL for people."""
 
@@ -107,6 +108,8 @@ class Database:
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.engine.dispose()
+        if self.records is not None:
+            self.records.dispose()
 
 
 class _Writers:
@@ -121,7 +124,7 @@ class _Writers:
         self._turn = threading.Lock()
 
     def attend(self, engine: sa.Engine) -> None:
-        """Watch an engine's connections: each has its turn from its first write until it is given back."""
+        """Watch another engine's connections: each has its turn from its first write on."""
         event.listen(engine, "before_cursor_execute", self._before_statement)
         event.listen(engine, "checkin", self._given_back)
 
@@ -139,13 +142,20 @@ class _Writers:
             self._turn.release()
 
 
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    # A transaction that begins by reading and then writes would fail where another writes meanwhile.
-    connection.isolation_level = "IMMEDIATE"
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
-    # What is acknowledged stands, also where the machine loses its power.
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")  # The job engine's tables rest on it.
-    cursor.close()
+def _sqlite(url: sa.URL, writers: _Writers, synchronous: str) -> sa.Engine:
+    """Return an engine; with `FULL` what is kept stands, also where the machine loses its power."""
+
+    def prepare(connection: Any, _: object) -> None:
+        # A transaction that begins by reading and then writes would fail where another writes meanwhile.
+        connection.isolation_level = "IMMEDIATE"
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        cursor.close()
+
+    engine = sa.create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", prepare)
+    writers.attend(engine)
+    return engine

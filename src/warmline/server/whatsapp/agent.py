@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -63,6 +64,8 @@ class MessageAgent:
         self._language = language
         self._most_bytes = most_bytes
         self._places = anyio.CapacityLimiter(at_once)
+        # Opus takes all of a core: one is left to live turns where there are several.
+        self._encoding = anyio.CapacityLimiter(max((os.cpu_count() or 1) - 1, 1))
 
     async def mark_read(self, message: IncomingMessage) -> None:
         """Show the person that it was read, and that an answer is being written; raises nothing."""
@@ -116,7 +119,8 @@ class MessageAgent:
                 with timed("voice"):
                     pcm = await self._correspondence.speak(spoken, PCM_24K)
                 with timed("encode"):
-                    audio = await anyio.to_thread.run_sync(partial(encode, pcm, PCM_24K.rate_hz))
+                    work = partial(encode, pcm, PCM_24K.rate_hz)
+                    audio = await anyio.to_thread.run_sync(work, limiter=self._encoding)
                 notes.append(Note(part, audio, PCM_24K.duration_s(len(pcm))))
         return notes
 

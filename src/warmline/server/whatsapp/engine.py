@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,10 @@ _AT_WORK: Final = 1
 """Jobs whose threads do something at a time, and do not wait. Each thread that has something to do keeps the
 event loop waiting for the interpreter's lock, and the others for the database's: fifty at once would hold up
 live audio for a second, and end no sooner."""
+
+_SWITCH_S: Final = 0.0005
+"""How long a thread may keep the interpreter's lock while another wants it, in place of Python's 5 ms: what
+the event loop waits each time, once for every job's thread that is starting or ending."""
 
 _T = TypeVar("_T")
 
@@ -107,6 +112,7 @@ class JobEngine:
         self._stopping = threading.Event()
         self._idle = threading.Condition()
         self._running = 0
+        self._switch_s = sys.getswitchinterval()
         self._at_work = threading.Semaphore(_AT_WORK)
 
     @property
@@ -117,6 +123,8 @@ class JobEngine:
     def start(self) -> None:
         """Begin to run jobs, those first that were cut short."""
         quiet_dbos()
+        self._switch_s = sys.getswitchinterval()
+        sys.setswitchinterval(min(_SWITCH_S, self._switch_s))
         config = DBOSConfig(
             name=APPLICATION,
             system_database_url=self._database.url,
@@ -128,8 +136,9 @@ class JobEngine:
             enable_otlp=False,
             log_level="WARNING",
         )
-        if self._database.is_file:
-            config["system_database_engine"] = self._database.engine
+        if self._database.records is not None:
+            # A step of which no record is left is done again, and finds in the store what it came to.
+            config["system_database_engine"] = self._database.records
         DBOS(config=config)
         quiet_dbos()
 
@@ -156,6 +165,7 @@ class JobEngine:
         with self._idle:
             self._idle.wait_for(lambda: not self._running, _STOP_S)
         DBOS.destroy(destroy_registry=True)
+        sys.setswitchinterval(self._switch_s)
 
     def enqueue(self, wanted: Queued) -> None:
         """Have a job done, once for each of its runs, however often this is called."""

@@ -42,8 +42,9 @@ from warmline.store.workers import Workers
 
 __all__ = ["message_policy", "open_whatsapp"]
 
-_JOBS: Final = 200
-"""At a time, in whatever state: most of them wait for somebody else."""
+_JOBS: Final = 32
+"""At a time, in whatever state: most of them wait for somebody else. Each has a thread, and those that begin
+at once keep the event loop waiting for the interpreter's lock."""
 
 _CONFIRM_S: Final = 20.0
 """What `warmline.channels.whatsapp.retrying` waits the first time."""
@@ -120,11 +121,20 @@ async def open_whatsapp(
             now_s,
             confirm_scale=table.confirm_s / _CONFIRM_S,
         )
+        receiving = Receiving(
+            WhatsAppSignatures(app_secret),
+            messages,
+            outbox,
+            engine,
+            now_s,
+            phone_number_id=table.phone_number_id,
+        )
         await anyio.to_thread.run_sync(workers.seen, worker, now_s())
         # Whoever starts the process has set another token, or found that this one was not at fault.
         await anyio.to_thread.run_sync(messages.resume, PAUSE)
         await anyio.to_thread.run_sync(engine.start)
         held.push_async_callback(_stop, engine, portal)
+        await anyio.to_thread.run_sync(receiving.queue_again)
         upkeep = Upkeep(
             engine,
             agent,
@@ -139,14 +149,6 @@ async def open_whatsapp(
         tasks = await held.enter_async_context(anyio.create_task_group())
         tasks.start_soon(upkeep.run)
         held.callback(tasks.cancel_scope.cancel)
-        receiving = Receiving(
-            WhatsAppSignatures(app_secret),
-            messages,
-            outbox,
-            engine,
-            now_s,
-            phone_number_id=table.phone_number_id,
-        )
         yield whatsapp_routes(receiving, verify_token)
 
 

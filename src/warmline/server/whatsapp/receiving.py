@@ -31,6 +31,8 @@ _AT_ONCE: Final = 1
 """Webhooks that are kept at a time: the database takes one after another, and whoever finds it busy waits
 longer than its turn would have been."""
 
+_MOST_QUEUED: Final = 10_000
+
 _APART_S: Final = 0.002
 """Messages that one person sent within a second are answered in the order of these milliseconds."""
 
@@ -83,6 +85,14 @@ class Receiving:
         await anyio.to_thread.run_sync(self._keep, delivery, limiter=self._places)
         return HTTPStatus.OK, ""
 
+    def queue_again(self) -> None:
+        """Queue what is kept and was not begun: the queue may have lost it with the machine's power.
+
+        Blocks; being queued twice does nothing.
+        """
+        for job in reversed(self._messages.listed(states=[JobState.QUEUED], most=_MOST_QUEUED)):
+            self._enqueue(job)
+
     def _keep(self, delivery: Delivery) -> None:
         senders: set[str] = set()
         for message in delivery.messages:
@@ -114,6 +124,9 @@ class Receiving:
                 return
             # Whoever kept it may have died before it was queued; being queued twice does nothing.
             job = known
+        self._enqueue(job)
+
+    def _enqueue(self, job: Job) -> None:
         self._engine.enqueue(queued(job))
 
     def _told(self, status: MessageStatus) -> None:
