@@ -15,7 +15,7 @@ from tests.server.whatsapp.engines import engine_of, until
 from warmline.cli.main import app, main
 from warmline.errors import ConfigError
 from warmline.server.whatsapp.engine import JobEngine, queued
-from warmline.server.whatsapp.tries import PAUSE
+from warmline.server.whatsapp.policy import PAUSE
 from warmline.store.database import Database
 from warmline.store.messages import Job, JobState, Messages
 from warmline.store.outbox import Outbox, Status

@@ -23,7 +23,7 @@ from tests.wire.test_whatsapp_killed import (
     states,
     told,
 )
-from warmline.server.whatsapp.tries import PAUSE
+from warmline.server.whatsapp.policy import PAUSE
 from warmline.simulators.faults import parse_fault
 from warmline.simulators.whatsapp.steps import Forward, SendImage, Speak, Wait, Write
 from warmline.store.database import Database

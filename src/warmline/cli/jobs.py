@@ -27,9 +27,7 @@ from warmline.cli.jobs_view import (
 from warmline.core.clock import unix_now_s
 from warmline.errors import ConfigError
 from warmline.server.logs import configure_log
-from warmline.server.whatsapp.replaying import Replaying
-from warmline.server.whatsapp.tries import PAUSE
-from warmline.server.whatsapp.upkeep import DEAD_S
+from warmline.server.whatsapp.policy import DEAD_S, PAUSE
 from warmline.store.database import Database, database_url
 from warmline.store.messages import Job, JobState, Messages
 from warmline.store.outbox import Outbox
@@ -156,6 +154,9 @@ def replay_command(
             failed = messages.listed(states=[JobState.FAILED, JobState.PARTLY], most=None)
             # The oldest first, as they came.
             chosen += [job for job in reversed(failed) if not job.is_forgotten]
+        # Here, because the job engine takes most of a second to import.
+        from warmline.server.whatsapp.replaying import Replaying
+
         with Replaying(database) as replaying:
             problems = {job.id: replaying.replay(job, anew=anew) for job in chosen}
         paused = messages.pause_reason(PAUSE)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from warmline.server.whatsapp.work import ASIDE
+from warmline.server.whatsapp.policy import ASIDE
 from warmline.store.messages import Job, JobState
 from warmline.store.outbox import Send, Status
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import anyio
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from warmline.core.clock import SystemClock
 from warmline.errors import ConfigError
@@ -30,7 +31,6 @@ from warmline.server.telephone.opening import call_policy, call_session_settings
 from warmline.server.telephone.records import Records
 from warmline.server.vitals import Vitals
 from warmline.server.websocket import media_protocol
-from warmline.server.whatsapp.opening import open_whatsapp
 from warmline.session.ready_made import make_ahead
 from warmline.session.settings import Providers
 
@@ -144,15 +144,9 @@ async def serve(
 
     async with (
         open_networks(settings) as networks,
-        open_whatsapp(
-            settings,
-            knowledge,
-            providers,
-            session_settings(settings),
-            port=int(listener.getsockname()[1]),
-        ) as whatsapp_routes,
+        _messages(settings, knowledge, providers, int(listener.getsockname()[1])) as message_routes,
     ):
-        routes += whatsapp_routes
+        routes += message_routes
         for each in networks:
             calls.add_network(each.network, each.make_wire)
             sockets[f"/{each.network.name}/media/"] = calls.accept
@@ -168,6 +162,22 @@ async def serve(
             server_header=False,
         )
         await _run(_Server(config), listener)
+
+
+@asynccontextmanager
+async def _messages(
+    settings: Settings, knowledge: Knowledge, providers: Providers, port: int
+) -> AsyncIterator[Sequence[Route]]:
+    """Answer messages, if any are to be answered; return where they come to."""
+    if settings.whatsapp.token is None:
+        yield ()
+        return
+    # Here, because the job engine takes most of a second to import, which others need not wait for.
+    from warmline.server.whatsapp.opening import open_whatsapp
+
+    told = session_settings(settings)
+    async with open_whatsapp(settings, knowledge, providers, told, port=port) as routes:
+        yield routes
 
 
 class _Server(uvicorn.Server):

@@ -10,9 +10,8 @@ from tests.server.whatsapp.house import START_S, House, Killed, failure, text, u
 from warmline.channels.whatsapp.failure_kinds import GraphFailureKind
 from warmline.channels.whatsapp.incoming import MessageKind
 from warmline.errors import InputError, ProviderRejected, ProviderUnavailable
-from warmline.server.whatsapp.policy import MessagePolicy, job_id_of, priority_of, queue_key
+from warmline.server.whatsapp.policy import PAUSE, MessagePolicy, job_id_of, priority_of, queue_key
 from warmline.server.whatsapp.settling import settle
-from warmline.server.whatsapp.tries import PAUSE
 from warmline.store.database import Database
 from warmline.store.messages import Exchange, JobState
 from warmline.store.outbox import SendState, Status

@@ -27,10 +27,9 @@ from warmline.server.services.voices import chosen_voice, open_voice
 from warmline.server.settings import Secret, Settings, TelnyxTable, TwilioTable, WhatsAppTable
 from warmline.server.whatsapp.agent import MessageAgent
 from warmline.server.whatsapp.engine import JobEngine
-from warmline.server.whatsapp.policy import MessagePolicy
+from warmline.server.whatsapp.policy import PAUSE, MessagePolicy
 from warmline.server.whatsapp.receiving import Receiving
 from warmline.server.whatsapp.routes import whatsapp_routes
-from warmline.server.whatsapp.tries import PAUSE
 from warmline.server.whatsapp.upkeep import Upkeep
 from warmline.server.whatsapp.work import MessageWork
 from warmline.session.correspondence import Correspondence

@@ -9,7 +9,17 @@ from typing import Final
 from warmline.channels.whatsapp.incoming import IncomingMessage, MessageKind
 from warmline.turns.fit import normalised
 
-__all__ = ["MessagePolicy", "job_id_of", "priority_of", "queue_key"]
+__all__ = ["ASIDE", "DEAD_S", "PAUSE", "MessagePolicy", "job_id_of", "priority_of", "queue_key"]
+
+PAUSE: Final = "whatsapp"
+"""What stands still while the token is no good."""
+
+ASIDE: Final = 900
+"""The part of a message that is no answer: an apology, or a template."""
+
+DEAD_S: Final = 60.0
+"""A process that has not been seen for so long is taken for dead. If it was not, a message is still not sent
+twice: each is claimed before it is sent."""
 
 _EPOCH_S: Final = 1_577_836_800
 """2020: an engine's priorities are whole numbers from 1 to 2**31 - 1."""

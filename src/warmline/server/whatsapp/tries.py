@@ -16,14 +16,12 @@ from warmline.channels.whatsapp.failures import GraphFailure
 from warmline.channels.whatsapp.retrying import Confirm, Pause, Wait, next_step
 from warmline.errors import InputError, ProviderError
 from warmline.server.whatsapp.engine import JobEngine, Stopping
+from warmline.server.whatsapp.policy import PAUSE
 from warmline.store.messages import Messages
 
-__all__ = ["INPUT", "LOOK_S", "PAUSE", "Confirming", "Tries", "Undone"]
+__all__ = ["INPUT", "LOOK_S", "Confirming", "Tries", "Undone"]
 
 _log = logging.getLogger(__name__)
-
-PAUSE: Final = "whatsapp"
-"""What stands still while the token is no good."""
 
 LOOK_S: Final = 0.25
 """How often a job that waits for something else looks whether it has come."""

@@ -14,20 +14,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from warmline.errors import ProviderError
 from warmline.server.whatsapp.agent import MessageAgent
 from warmline.server.whatsapp.engine import JobEngine
-from warmline.server.whatsapp.tries import PAUSE
+from warmline.server.whatsapp.policy import DEAD_S, PAUSE
 from warmline.store.messages import Messages
 from warmline.store.outbox import Outbox
 from warmline.store.workers import Workers
 
-__all__ = ["DEAD_S", "Upkeep"]
+__all__ = ["Upkeep"]
 
 _log = logging.getLogger(__name__)
 
 _BEAT_S: Final = 5.0
-DEAD_S: Final = 60.0
-"""A process that has not been seen for so long is taken for dead. If it was not, a message is still not sent
-twice: each is claimed before it is sent."""
-
 _TOKEN_S: Final = 30.0
 _OLD_S: Final = 3_600.0
 _DAY_S: Final = 86_400.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from anyio.from_thread import BlockingPortal
 
@@ -20,7 +20,7 @@ from warmline.channels.whatsapp.splitting import split_text
 from warmline.channels.whatsapp.window import is_open
 from warmline.server.whatsapp.agent import MessageAgent
 from warmline.server.whatsapp.engine import JobEngine
-from warmline.server.whatsapp.policy import MessagePolicy
+from warmline.server.whatsapp.policy import ASIDE, MessagePolicy
 from warmline.server.whatsapp.sending import Sending
 from warmline.server.whatsapp.settling import WINDOW_CLOSED, settle
 from warmline.server.whatsapp.timing import JobTiming, timing
@@ -28,12 +28,9 @@ from warmline.server.whatsapp.tries import INPUT, Tries, Undone
 from warmline.store.messages import Forgotten, Job, JobState, Messages
 from warmline.store.outbox import Outbox
 
-__all__ = ["ASIDE", "MessageWork"]
+__all__ = ["MessageWork"]
 
 _log = logging.getLogger(__name__)
-
-ASIDE: Final = 900
-"""The part of a message that is no answer: an apology, or a template."""
 
 
 class MessageWork:
