@@ -35,8 +35,8 @@ STARTED_S = 0.5
 """After which a server has made its greeting."""
 
 PEOPLE, QUICK_PEOPLE = 50, 6
-QUESTIONS, QUICK_QUESTIONS = 9, 2
-MESSAGES, QUICK_MESSAGES = 20, 5
+QUESTIONS, QUICK_QUESTIONS = 9, 1
+MESSAGES, QUICK_MESSAGES = 20, 3
 AT_ONCE = 10
 APART_S = 0.37
 """From an answer to the next message: no multiple of how often the queue is looked at."""
@@ -144,7 +144,11 @@ def main() -> None:
     console = Console()
     console.print(shown(tables["one_person"], "One person: from the webhook to the note, part by part"))
     console.print(
-        shown(tables["connections"], f"Calls on warm lines and without: {NETWORK}", CAPTIONS["connections"])
+        shown(
+            tables["connections"],
+            f"Calls on warm lines and on new ones, one and many at once: {NETWORK}",
+            CAPTIONS["connections"],
+        )
     )
     console.print(shown(tables["presets"], "Presets of the voice", CAPTIONS["presets"]))
     console.print(
