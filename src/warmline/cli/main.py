@@ -17,6 +17,7 @@ from warmline.cli.call import call_command
 from warmline.cli.config import config_command
 from warmline.cli.doctor import doctor_command
 from warmline.cli.message import message_command
+from warmline.cli.report import report_command
 from warmline.cli.serve import serve_command
 from warmline.cli.simulate import simulate_command
 from warmline.cli.talk import talk_command
@@ -37,6 +38,7 @@ app.command("call")(call_command)
 app.command("message")(message_command)
 app.command("simulate")(simulate_command)
 app.command("doctor")(doctor_command)
+app.command("report")(report_command)
 app.command("config")(config_command)
 
 
