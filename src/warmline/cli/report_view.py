@@ -14,6 +14,7 @@ from warmline.reporting.captions import (
     SEVERITY_WORDS,
     evidence_words,
     happenings,
+    headings,
     period_words,
     timelines_title,
     turn_title,
@@ -98,7 +99,10 @@ def _goals(report: Report) -> Table:
 
 def _comparisons(report: Report) -> Table:
     table = _table("", "before", "now", "change (95 %)", "judgement")
-    for comparison in report.comparisons:
+    above = headings([comparison.measure for comparison in report.comparisons])
+    for heading, comparison in zip(above, report.comparisons, strict=True):
+        if heading:
+            table.add_row(Text(f"\n{heading}", "dim"))
         table.add_row(
             MEASURE_WORDS[comparison.measure],
             ms_words(comparison.before_ms),
@@ -111,7 +115,10 @@ def _comparisons(report: Report) -> Table:
 
 def _breakdown(report: Report) -> Table:
     table = _table("", "turns", *(f"p{share * 100:.0f}" for share in QUANTILES), "range")
-    for summary in report.now.measures:
+    above = headings([summary.measure for summary in report.now.measures])
+    for heading, summary in zip(above, report.now.measures, strict=True):
+        if heading:
+            table.add_row(Text(f"\n{heading}", "dim"))
         quantiles = map(ms_words, summary.quantiles_ms)
         table.add_row(
             MEASURE_WORDS[summary.measure], f"{summary.count:,}", *quantiles, ms_range(summary.range_ms)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from warmline.reporting.findings import Severity
 from warmline.reporting.period import Evidence
 from warmline.reporting.report import PeriodSummary, Report
 from warmline.reporting.turn import ReportedTurn
-from warmline.reporting.words import counted
+from warmline.reporting.words import counted, group_words
 
 __all__ = [
     "SEVERITY_WORDS",
     "evidence_words",
     "happenings",
+    "headings",
     "period_words",
     "timelines_title",
     "turn_title",
@@ -51,6 +53,12 @@ def timelines_title(report: Report) -> str:
     """Return which turns a report shows one by one."""
     shown = len(report.timelines)
     return "Turn by turn" if shown == report.now.turns else f"The {shown} slowest turns"
+
+
+def headings(measures: Sequence[str]) -> list[str]:
+    """Return what stands above each measure's row in a table; empty but where a new group begins."""
+    groups = [group_words(measure) for measure in measures]
+    return [group if group != before else "" for before, group in zip(["", *groups], groups, strict=False)]
 
 
 def turn_title(turn: ReportedTurn) -> str:

@@ -13,6 +13,7 @@ from warmline.reporting.measures import (
     RESPONSE_SIMPLE,
     RESPONSE_WITH_RETRIEVAL,
     span_measure,
+    stage_measure,
 )
 from warmline.reporting.observing import ObservationKind
 from warmline.reporting.period import Evidence, Seen
@@ -26,6 +27,7 @@ from warmline.reporting.words import (
     ms_words,
     percent,
 )
+from warmline.timeline.contributions import MILESTONES
 
 __all__ = ["Finding", "Severity", "comparison_findings", "goal_findings", "observation_findings"]
 
@@ -65,7 +67,10 @@ class Finding:
 
 
 _TOLD_CHANGES: Final = (RESPONSE_SIMPLE, RESPONSE_WITH_RETRIEVAL, span_measure("voice_first_audio"))
-"""Told of however small or unsure the change; of the other measures only what is sure and matters."""
+"""Told of however small or unsure the change; of the stages only what is sure and matters."""
+
+_STAGES: Final = frozenset(stage_measure(name) for _, name in MILESTONES if name != "voice")
+"""The voice is told of by its first audio."""
 
 _MATTERS: Final = 0.05
 """A share by which a measure has to change to be told of."""
@@ -102,7 +107,7 @@ _OBSERVED: Final[Mapping[ObservationKind, tuple[Severity, Callable[[Seen], str]]
         Severity.FAULT,
         lambda seen: (
             f"A span is negative {_often(seen.count)}: an effect cannot come before its cause, so this is a "
-            "bug in the source: it subtracts marks that aren't cause and effect, and the figure means nothing."
+            "bug in the source: it subtracts marks that are not cause and effect. The figure says nothing."
         ),
     ),
     ObservationKind.RETRIEVAL_REPEATED: (
@@ -121,7 +126,7 @@ _OBSERVED: Final[Mapping[ObservationKind, tuple[Severity, Callable[[Seen], str]]
     ),
     ObservationKind.LINE_AWAITED: (
         Severity.WARNING,
-        lambda seen: f"No connection stood ready {_often(seen.count)}{_in_all(seen)}.",
+        lambda seen: f"A connection had to be waited for {_often(seen.count)}{_in_all(seen)}.",
     ),
     ObservationKind.SOUND_RAN_OUT: (
         Severity.WARNING,
@@ -193,7 +198,7 @@ def comparison_findings(comparisons: Sequence[Comparison]) -> Iterator[Finding]:
 
 def _is_sure_and_matters(comparison: Comparison) -> bool:
     by_ms = abs(comparison.now_ms - comparison.before_ms)
-    is_sure = comparison.change in {Change.FASTER, Change.SLOWER}
+    is_sure = comparison.measure in _STAGES and comparison.change in {Change.FASTER, Change.SLOWER}
     return is_sure and by_ms >= _MATTERS_MS and abs(comparison.relative or 1.0) >= _MATTERS
 
 

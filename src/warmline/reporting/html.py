@@ -10,6 +10,7 @@ from warmline.reporting.captions import (
     SEVERITY_WORDS,
     evidence_words,
     happenings,
+    headings,
     period_words,
     timelines_title,
     turn_title,
@@ -126,10 +127,23 @@ def _goals(results: Sequence[GoalResult]) -> Element:
 
 
 def _comparisons(report: Report) -> Element:
-    rows = [_comparison(comparison, report) for comparison in report.comparisons]
-    if not rows:
+    if not report.comparisons:
         return element("p", "The two have no measure in common.", class_="muted")
-    return _table(("", "before", "now", "change (95 %)", "distributions", "judgement"), rows)
+    names = ("", "before", "now", "change (95 %)", "distributions", "judgement")
+    measures = [comparison.measure for comparison in report.comparisons]
+    rows = [_comparison(comparison, report) for comparison in report.comparisons]
+    return _table(names, _grouped(measures, rows, len(names)))
+
+
+def _grouped(measures: Sequence[str], rows: Sequence[Element], columns: int) -> list[Element]:
+    """Return rows with a heading above those of each group."""
+    grouped: list[Element] = []
+    for heading, row in zip(headings(measures), rows, strict=True):
+        if heading:
+            above = element("th", heading, colspan=columns, scope="rowgroup")
+            grouped.append(element("tr", above, class_="group"))
+        grouped.append(row)
+    return grouped
 
 
 def _comparison(comparison: Comparison, report: Report) -> Element:
@@ -161,7 +175,9 @@ def _breakdown(period: PeriodSummary) -> Element:
     if not period.measures:
         return element("p", "No turn was measured.", class_="muted")
     names = ("", "turns", *(f"p{share * 100:.0f}" for share in QUANTILES), "range", "distribution")
-    return _table(names, [_measure(summary) for summary in period.measures])
+    measures = [summary.measure for summary in period.measures]
+    rows = [_measure(summary) for summary in period.measures]
+    return _table(names, _grouped(measures, rows, len(names)))
 
 
 def _measure(summary: MeasureSummary) -> Element:
@@ -180,7 +196,6 @@ def _measure(summary: MeasureSummary) -> Element:
         *quantiles,
         element("td", ms_range(summary.range_ms), data_label="range", class_="number"),
         element("td", distribution(summary, scale_ms(summary), "now"), class_="picture"),
-        class_="of-" + summary.measure.split(".")[0],
     )
 
 

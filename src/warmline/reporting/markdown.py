@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from warmline.reporting.captions import (
     SEVERITY_WORDS,
     evidence_words,
     happenings,
+    headings,
     period_words,
     timelines_title,
     turn_title,
@@ -80,6 +82,7 @@ def _blocks(report: Report) -> Iterator[str]:
                 )
                 for comparison in report.comparisons
             ],
+            headings([comparison.measure for comparison in report.comparisons]),
         )
     yield "\n## Breakdown\n"
     yield from _table(
@@ -93,6 +96,7 @@ def _blocks(report: Report) -> Iterator[str]:
             )
             for summary in report.now.measures
         ],
+        headings([summary.measure for summary in report.now.measures]),
     )
     yield f"\n## {timelines_title(report)}\n"
     for turn in report.timelines:
@@ -119,13 +123,15 @@ def _timeline(turn: ReportedTurn) -> Iterator[str]:
         yield f"  - {_escaped(f'{at} {text}'.strip())}"
 
 
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]], above: Sequence[str] = ()) -> Iterator[str]:
     if not rows:
         yield "There is nothing to show."
         return
     yield f"| {' | '.join(names)} |"
     yield f"| {' | '.join('---' if index == 0 else '---:' for index in range(len(names)))} |"
-    for row in rows:
+    for heading, row in zip_longest(above, rows, fillvalue=""):
+        if heading:
+            yield f"| **{heading}** |{' |' * (len(names) - 1)}"
         yield f"| {' | '.join(map(_escaped, row))} |"
 
 

@@ -16,7 +16,7 @@ __all__ = ["distribution", "scale_ms", "waterfall"]
 
 _WIDTH: Final = 1_000.0
 _HEIGHT: Final = 40.0
-_TICK: Final = 5.0
+_TICK: Final = 12.0
 _SHOWN_MS: Final = 1.0
 """Contributions below it are shown together."""
 
@@ -28,7 +28,7 @@ def scale_ms(*summaries: MeasureSummary | None) -> float:
 
 
 def distribution(summary: MeasureSummary, to_ms: float, kind: str) -> Element:
-    """Return a picture of a measure's values: ticks if they are few, else a histogram; the median is marked.
+    """Return a picture of a measure's values: ticks if they are few, else a histogram with its median.
 
     Args:
         summary: The measure's.
@@ -65,7 +65,9 @@ def distribution(summary: MeasureSummary, to_ms: float, kind: str) -> Element:
         "svg",
         element("title", told),
         *shapes,
-        element("rect", x=(median_ms or 0) * scale - 1, y=0.0, width=2.0, height=_HEIGHT, class_="median"),
+        element("rect", x=(median_ms or 0) * scale - 2, y=0.0, width=4.0, height=_HEIGHT, class_="median")
+        if summary.median_interval_ms is not None
+        else None,
         viewBox=f"0 0 {_WIDTH:.0f} {_HEIGHT:.0f}",
         preserveAspectRatio="none",
         role="img",
@@ -87,19 +89,16 @@ def waterfall(turn: ReportedTurn, to_ms: float) -> Element:
         if ms < _SHOWN_MS:
             rest_ms += ms
         else:
-            rows += [
-                element("span", STAGE_WORDS[part.name], class_="stage"),
-                _bar(before_ms, ms, to_ms, part.name),
-                element("span", ms_words(ms), class_="figure"),
-            ]
+            rows.append(_row(STAGE_WORDS[part.name], ms, _bar(before_ms, ms, to_ms, part.name)))
         before_ms += ms
     if rest_ms >= _SHOWN_MS / 2:
-        rows += [
-            element("span", "Everything else", class_="stage"),
-            element("span"),
-            element("span", ms_words(rest_ms), class_="figure"),
-        ]
+        rows.append(_row("Everything else", rest_ms))
     return element("div", *rows, class_="waterfall")
+
+
+def _row(name: str, ms: float, picture: Element | None = None) -> Element:
+    figure = element("span", ms_words(ms), class_="figure")
+    return element("div", element("span", name), picture, figure, class_="row")
 
 
 def _bar(start_ms: float, ms: float, to_ms: float, stage: str) -> Element:

@@ -207,7 +207,7 @@ def _unread(counts: LineCounts) -> list[Finding]:
         found.append(Finding("damaged_lines", Severity.WARNING, sentence, count=counts.damaged))
     if counts.unknown:
         sentence = (
-            f"{counted(counts.unknown, 'line')} of {counts.lines:,} were not understood, and are not in here."
+            f"{counts.unknown:,} of {counts.lines:,} lines were not understood: nothing of them is in here."
         )
         found.append(Finding("unknown_lines", Severity.NOTE, sentence, count=counts.unknown))
     return found

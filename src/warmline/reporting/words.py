@@ -27,6 +27,7 @@ __all__ = [
     "goal_limit",
     "goal_value",
     "goal_words",
+    "group_words",
     "ms_range",
     "ms_words",
     "percent",
@@ -81,6 +82,14 @@ CHANGE_WORDS: Final = {
 }
 
 
+def group_words(measure: str) -> str:
+    """Return the heading above a measure in a table; empty for those that stand at the top."""
+    return {
+        "stage": "What was waited for, in sum",
+        "span": "How long each stage took",
+    }.get(measure.partition(".")[0], "")
+
+
 def ms_words(ms: float | None) -> str:
     """Return milliseconds for people; below ten with a decimal."""
     if ms is None:
@@ -100,7 +109,9 @@ def percent(share: float | None, *, signed: bool = False) -> str:
     """Return a share in percent."""
     if share is None:
         return "–"
-    return f"{share * 100:+,.0f} %".replace("-", _MINUS) if signed else f"{share * 100:,.0f} %"
+    if signed and round(share * 100):
+        return f"{share * 100:+,.0f} %".replace("-", _MINUS)
+    return f"{abs(share * 100) if signed else share * 100:,.0f} %"
 
 
 def counted(count: int, noun: str) -> str:
