@@ -19,10 +19,11 @@ def parse_time_s(text: str) -> float:
         ValueError: it is no time of day.
     """
     hours, minutes, seconds = text.split(":")
-    found_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
-    if not (0 <= int(hours) < 24 and 0 <= int(minutes) < 60 and 0 <= found_s < _DAY_S):
+    of_minute_s = float(seconds.replace(",", "."))
+    # A leap second is its minute's 61st.
+    if not (0 <= int(hours) < 24 and 0 <= int(minutes) < 60 and 0 <= of_minute_s < 61):
         raise ValueError(f"no time of day: {text}")
-    return found_s
+    return int(hours) * 3600 + int(minutes) * 60 + of_minute_s
 
 
 class DayClock:

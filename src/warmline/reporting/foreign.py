@@ -9,7 +9,8 @@ from typing import Final
 
 from warmline.reporting.daytime import DayClock, parse_time_s
 from warmline.reporting.pattern_file import DraftStep, LinePattern, LogPattern, TurnEdge, numbers
-from warmline.reporting.turn import ReportedNote, ReportedTurn, Retrieval, origin_ms
+from warmline.reporting.turn import ReportedNote, ReportedTurn, Retrieval
+from warmline.timeline.contributions import origin
 from warmline.timeline.marks import Mark
 from warmline.timeline.report import PlayoutTruth, TurnStatus
 
@@ -40,11 +41,11 @@ class _Open:
 
     @property
     def has_begun(self) -> bool:
-        return origin_ms(self.marks_ms) is not None
+        return origin(self.marks_ms) is not None
 
     def reported(self) -> ReportedTurn:
         noted = [note.at_ms for note in self.notes]
-        zero_ms = origin_ms(self.marks_ms)
+        zero_ms = origin(self.marks_ms)
         if zero_ms is None:
             zero_ms = min([*self.marks_ms.values(), *noted], default=0.0)
         played = Mark.AUDIO_PLAYED in self.marks_ms

@@ -179,9 +179,12 @@ def _line(name: str, event: _EventTable, where: str) -> LinePattern:
     if event.text and not event.note:
         raise ConfigError(f"{where}: text is a note's, and there is no note")
     try:
-        wanted = {field for _, field, _, _ in string.Formatter().parse(event.text) if field is not None}
+        parts = list(string.Formatter().parse(event.text))
     except ValueError as problem:
         raise ConfigError(f"{where}.text: {problem}") from problem
+    if any(form or conversion for _, _, form, conversion in parts):
+        raise ConfigError(f"{where}.text: braces hold no more than a group's name")
+    wanted = {field for _, field, _, _ in parts if field is not None}
     if wanted - groups:
         unknown = ", ".join(sorted(wanted - groups)) or "one without a name"
         raise ConfigError(f"{where}.text: the pattern has no such group: {unknown}")

@@ -9,7 +9,7 @@ from warmline.timeline.contributions import SPANS, Contribution, contributions, 
 from warmline.timeline.marks import Mark
 from warmline.timeline.report import PlayoutTruth, TurnStatus
 
-__all__ = ["LineWait", "ReportedNote", "ReportedSetback", "ReportedTurn", "Retrieval", "origin_ms"]
+__all__ = ["LineWait", "ReportedNote", "ReportedSetback", "ReportedTurn", "Retrieval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class ReportedTurn:
     @property
     def response_ms(self) -> float | None:
         """From the origin to the first audio played; None if none was, or the origin is not known."""
-        zero_ms, played_ms = origin_ms(self.marks_ms), self.marks_ms.get(Mark.AUDIO_PLAYED)
+        zero_ms, played_ms = origin(self.marks_ms), self.marks_ms.get(Mark.AUDIO_PLAYED)
         return None if zero_ms is None or played_ms is None else played_ms - zero_ms
 
     @property
@@ -127,10 +127,3 @@ class ReportedTurn:
             for name, (first, last) in SPANS.items()
             if first in marks and last in marks
         }
-
-
-def origin_ms(marks_ms: Mapping[Mark, float]) -> float | None:
-    """Return the instant from which the user waits, or None if it is not known."""
-    # `origin` compares instants, and is indifferent to their unit.
-    found = origin({mark: round(at_ms * 1000) for mark, at_ms in marks_ms.items()})
-    return None if found is None else found / 1000
