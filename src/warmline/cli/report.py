@@ -122,9 +122,7 @@ def _period(
     if not period.turns:
         understood = counts.lines - counts.unknown - counts.damaged
         damage = f" ({counts.first_damage})" if counts.first_damage else ""
-        advice = (
-            "check the pattern file" if pattern else "name the log's format by --pattern, or set log.json"
-        )
+        advice = "check the pattern file" if pattern else "name the log's format by --pattern"
         read = f"no turn in {counts.lines:,} lines, of which {understood:,} were understood{damage}"
         raise ConfigError(f"reading {name}: {read}; {advice}")
     return period, counts
