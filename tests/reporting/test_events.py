@@ -122,7 +122,17 @@ def test_marks_and_fields_that_are_not_known_are_skipped():
     assert turn == ReportedTurn(1)
 
 
-@pytest.mark.parametrize("text", ["{", '{"event": "turn.ended"}', '{"event": "turn.ended", "turn": "one"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        '{"event": "turn.ended"}',
+        '{"event": "turn.ended", "turn": "one"}',
+        '{"event": "turn.ended", "turn": 1, "marks_ms": {"llm_started": 1e308}}',
+        '{"event": "turn.ended", "turn": 1, "origin_unix_s": 1e300}',
+        '{"event": "turn.ended", "turn": 1, "drafts_begun": -1}',
+    ],
+)
 def test_a_damaged_line_is_refused_by_the_decoder_and_counted_by_the_reader(text):
     with pytest.raises(msgspec.DecodeError):
         decode_turn(text)

@@ -4,8 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reporting.turns import read
+from tests.reporting.turns import read, report
+from warmline.reporting.as_json import json_report
 from warmline.reporting.daytime import DayClock, instant_words, parse_time_s
+from warmline.reporting.foreign import ForeignLog
+from warmline.reporting.html import html_report
+from warmline.reporting.markdown import markdown_report
 from warmline.reporting.pattern_file import parse_pattern
 from warmline.timeline.marks import Mark
 from warmline.timeline.report import PlayoutTruth, TurnStatus
@@ -159,3 +163,44 @@ def test_any_text_is_read_without_an_error(lines):
     _, counts = read("\n".join(lines))
 
     assert counts.unknown <= counts.lines
+
+
+KINDS = (
+    "Turn 7: user speech ended",
+    "LLM stream started",
+    "First sentence ready",
+    "TTS request started",
+    "First audio chunk sent",
+    "LLM stream completed",
+    "Playback complete",
+    "WARNING - Playback timeout after 15.0s",
+    "LLM -> TTS Start: -93ms",
+    "RAG retrieve completed in 593ms with 3 results",
+    f"RAG retrieve completed in {'9' * 400}ms with {'9' * 400} results",
+    "Speculative RAG already completed - starting fresh RAG call",
+    "Speculative LLM started",
+    "Speculative LLM cancelled",
+    "Cancellation rate 100.0% - increasing debounce: 400ms -> 450ms",
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 86_399), st.sampled_from(KINDS)), max_size=40))
+def test_a_log_in_any_order_makes_a_report_in_every_form(lines):
+    text = "\n".join(
+        f"{at_s // 3600:02}:{at_s // 60 % 60:02}:{at_s % 60:02},000 - {message}" for at_s, message in lines
+    )
+    turns, counts = read(text)
+    made = report(turns, turns)
+
+    assert counts.unknown == 0
+    for shown in (html_report(made), markdown_report(made), json_report(made)):
+        assert shown
+
+
+def test_calls_that_are_never_told_of_again_do_not_pile_up():
+    log = ForeignLog(PATTERN)
+    complete = [turn for n in range(5_000) for turn in log.feed(f"10:00:00.000 call c{n} heard")[1]]
+
+    assert len(complete) == 5_000 - 4_096
+    assert complete[0].call == "c0"
+    assert len(list(log.finish())) == 4_096

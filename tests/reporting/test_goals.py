@@ -46,6 +46,8 @@ def test_a_limit_is_broken_only_by_enough_turns_that_are_surely_beyond_it(values
     [
         (0, 0, Verdict.NO_DATA),
         (2, 2, Verdict.TOO_FEW),
+        (9, 2, Verdict.TOO_FEW),
+        (3, 0, Verdict.NO_DATA),
         (19, 19, Verdict.TOO_FEW),
         (20, 20, Verdict.BROKEN),
         (7, 20, Verdict.MET),

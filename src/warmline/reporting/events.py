@@ -7,7 +7,7 @@ line has. Nothing that was said is in it; nor are a provider's own words about a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 
@@ -26,23 +26,31 @@ _STATUSES: Final = {status.value: status for status in TurnStatus}
 _TRUTHS: Final = {truth.value: truth for truth in PlayoutTruth}
 
 
+_Ms = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
+"""Eleven days and a half either way; anything beyond is damage, not a turn."""
+
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_UnixS = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
+"""Up to the end of the year 9999."""
+
+
 class LoggedTurn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fields of a turn's line. Words and marks that a reader does not know it skips."""
 
     turn: int
     call: str = ""
-    origin_unix_s: float | None = None
+    origin_unix_s: _UnixS | None = None
     status: str = ""
     playout: str = ""
-    marks_ms: dict[str, float] = msgspec.field(default_factory=dict)
+    marks_ms: dict[str, _Ms] = msgspec.field(default_factory=dict)
     notes: tuple[ReportedNote, ...] = ()
-    passages: int | None = None
-    drafts_begun: int = 0
-    drafts_dropped: int = 0
+    passages: _Count | None = None
+    drafts_begun: _Count = 0
+    drafts_dropped: _Count = 0
     setbacks: tuple[ReportedSetback, ...] = ()
     waits: tuple[LineWait, ...] = ()
-    underruns: int = 0
-    underrun_ms: float = 0.0
+    underruns: _Count = 0
+    underrun_ms: _Ms = 0.0
     facts: dict[str, str] = msgspec.field(default_factory=dict)
 
 

@@ -19,6 +19,9 @@ __all__ = ["ForeignLog"]
 _LAST_COUNTS: Final = frozenset({Mark.RETRIEVAL_DONE, Mark.LLM_DONE, Mark.TTS_DONE, Mark.PLAYOUT_DONE})
 """Of what may happen several times in a turn: of an end the last one, of anything else the first."""
 
+_MOST_OPEN: Final = 4_096
+"""Calls whose last turn is waited for; beyond it the one that was told of longest ago is taken to be over."""
+
 _LONGEST_TEXT: Final = 200
 """Characters of a note; a pattern that matches more than it should is not to fill the report."""
 
@@ -83,21 +86,21 @@ class ForeignLog:
         self._clock = DayClock()
         self._open: dict[str, _Open] = {}
 
-    def feed(self, line: str) -> tuple[bool, ReportedTurn | None]:
-        """Take a line; return whether it was understood, and the turn that is complete by it."""
+    def feed(self, line: str) -> tuple[bool, list[ReportedTurn]]:
+        """Take a line; return whether it was understood, and the turns that are complete by it."""
         stamp = self._pattern.time.match(line)
         if stamp is None:
-            return False, None
+            return False, []
         try:
             at_s = self._clock.instant_s(parse_time_s(stamp["time"]), stamp.groupdict().get("date"))
         except ValueError:
-            return False, None
+            return False, []
         message = line[stamp.end() :]
         for kind in self._pattern.lines:
             found = kind.expression.search(message)
             if found is not None:
                 return True, self._take(kind, found, at_s * 1000)
-        return False, None
+        return False, []
 
     def finish(self) -> Iterator[ReportedTurn]:
         """Yield the turns that were still open when the log ended."""
@@ -105,17 +108,20 @@ class ForeignLog:
             yield open_turn.reported()
         self._open.clear()
 
-    def _take(self, kind: LinePattern, found: re.Match[str], at_ms: float) -> ReportedTurn | None:
+    def _take(self, kind: LinePattern, found: re.Match[str], at_ms: float) -> list[ReportedTurn]:
         if not kind.is_of_a_turn:
-            return None
+            return []
         values = numbers(found)
         call = found.groupdict().get("call") or ""
-        turn = self._open.get(call)
-        complete = None
+        turn = self._open.pop(call, None)
+        complete = []
         if turn is not None and _is_next(kind, turn):
-            complete, turn = turn.reported(), _Open(turn.number + 1, call)
+            complete, turn = [turn.reported()], _Open(turn.number + 1, call)
         turn = turn or _Open(1, call)
+        # The call that was told of last stands last.
         self._open[call] = turn
+        if len(self._open) > _MOST_OPEN:
+            complete.append(self._open.pop(next(iter(self._open))).reported())
         if kind.turn is TurnEdge.BEGINS and "turn" in values:
             turn.number = int(values["turn"])
         _add(turn, kind, found, at_ms, values)

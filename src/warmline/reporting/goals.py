@@ -163,6 +163,8 @@ def _limit(goal: Goal, ordered_ms: Mapping[str, Sequence[float]]) -> GoalResult:
 
 
 def _rate(goal: Goal, dropped: int, begun: int) -> GoalResult:
+    # A log may begin in the middle of a call, with the end of a draft whose beginning is not in it.
+    dropped = min(dropped, begun)
     interval = rate_interval(dropped, begun)
     if interval is None:
         return GoalResult(goal, Verdict.NO_DATA, 0, None, None, None)

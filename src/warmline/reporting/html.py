@@ -165,7 +165,6 @@ def _comparison(comparison: Comparison, report: Report) -> Element:
         element(
             "td",
             element("span", CHANGE_WORDS[comparison.change], class_="badge"),
-            data_label="judgement",
         ),
         class_=comparison.change.value,
     )

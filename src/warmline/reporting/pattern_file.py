@@ -36,6 +36,10 @@ SHIPPED: Final = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 _NUMBERS: Final = frozenset({"turn", "took_ms", "span_ms", "passages"})
 
 
+_GREATEST: Final = 1e9
+"""Beyond it, and where it is no number at all, something else was matched than milliseconds or a count."""
+
+
 class TurnEdge(enum.Enum):
     """What a line says of its turn as a whole."""
 
@@ -221,7 +225,9 @@ def numbers(found: re.Match[str]) -> dict[str, float]:
     groups = found.groupdict()
     for name in _NUMBERS & groups.keys():
         try:
-            values[name] = float(groups[name])
+            value = float(groups[name])
         except (TypeError, ValueError):
             continue
+        if abs(value) <= _GREATEST:
+            values[name] = value
     return values

@@ -50,10 +50,9 @@ def read_turns(
     for line in lines:
         if text := line.strip():
             counts.lines += 1
-            is_known, turn = log.feed(text)
+            is_known, turns = log.feed(text)
             counts.unknown += not is_known
-            if turn is not None:
-                yield turn
+            yield from turns
     yield from log.finish()
 
 

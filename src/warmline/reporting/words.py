@@ -85,8 +85,8 @@ CHANGE_WORDS: Final = {
 def group_words(measure: str) -> str:
     """Return the heading above a measure in a table; empty for those that stand at the top."""
     return {
-        "stage": "What was waited for, in sum",
-        "span": "How long each stage took",
+        "stage": "What was waited for (contributions)",
+        "span": "How long each stage took (spans)",
     }.get(measure.partition(".")[0], "")
 
 
