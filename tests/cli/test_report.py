@@ -1,8 +1,6 @@
 """`warmline report` on files: its forms, its exit status, and what it says of input it cannot use."""
 
 import json
-import os
-import subprocess
 import sys
 
 import pytest
@@ -64,6 +62,19 @@ def test_two_files_are_one_period(report, log):
     assert json.loads(shown)["now"]["turns"] == 3
 
 
+def test_two_configurations_in_one_log_can_be_compared(report, log):
+    turns = [turn(n, voice_ms=600.0 + n, facts={"tts": "old"}) for n in range(20)]
+    turns += [turn(n, voice_ms=200.0 + n, facts={"tts": "new"}) for n in range(20)]
+    path = log("both.jsonl", turns)
+
+    status, shown, _ = report(path, "--where", "tts=new", "--against-where", "tts=old", "--format", "json")
+
+    assert status == 0
+    told = json.loads(shown)
+    assert (told["now"]["turns"], told["before"]["turns"]) == (20, 20)
+    assert {each["measure"]: each["change"] for each in told["comparisons"]}["stage.voice"] == "faster"
+
+
 def test_check_fails_if_a_goal_is_broken_and_says_which(report, log):
     slow = log("slow.jsonl", [turn(n, voice_ms=1_500.0) for n in range(30)])
 
@@ -108,6 +119,7 @@ def test_the_form_follows_the_name_of_the_file_that_is_written(report, tmp_path)
         ([SEED, "--pattern", "seed", "--goal", "speed"], "setting a goal: speed has no ="),
         ([SEED, "--pattern", "seed", "--out", "/nowhere/r.html"], "writing /nowhere/r.html: No such file"),
         ([str(LOGS)], "Is a directory"),
+        ([SEED, "--pattern", "seed", "--where", "tts=x"], "none of 2 turns was held with tts=x"),
     ],
 )
 def test_input_that_cannot_be_used_ends_with_2_and_says_why(report, arguments, told):
@@ -125,15 +137,3 @@ def test_bytes_that_are_not_text_are_unknown_lines(report, tmp_path):
 
     assert status == 0
     assert json.loads(shown)["now"]["unknown_lines"] == 2
-
-
-def test_the_command_is_installed():
-    done = subprocess.run(
-        [sys.executable, "-m", "warmline.cli.main", "report", "--help"],
-        capture_output=True,
-        check=False,
-        env={**os.environ, "COLUMNS": "120"},
-    )
-
-    assert done.returncode == 0
-    assert b"--against" in done.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -63,6 +63,17 @@ def report_command(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Logs of another period or configuration; may be repeated."),
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FACT=VALUE", help="Only turns held with this, such as tts=elevenlabs."),
+    ] = None,
+    against_where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FACT=VALUE",
+            help="Compare with turns held with this: those of --against, or of the same logs.",
+        ),
+    ] = None,
     format_: Annotated[
         ReportFormat | None,
         typer.Option("--format", help="By default what the name of --out ends in, or the terminal."),
@@ -78,12 +89,16 @@ def report_command(
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 if a goal is broken.")] = False,
 ) -> None:
     """Say where the time went in the turns of a log, and what is remarkable about them."""
-    goals = goals_with(dict(map(_assignment, goal or [])))
+    goals = goals_with(_assignments("a goal", goal))
+    wanted, wanted_before = _assignments("--where", where), _assignments("--against-where", against_where)
+    others = against or (files if wanted_before else [])
     read_by = load_pattern(pattern) if pattern else None
-    _check_files([*files, *(against or [])])
-    with _reading_progress([*files, *(against or [])]) as on_bytes:
-        now, counts = _period(files, read_by, on_bytes)
-        before, before_counts = _period(against, read_by, on_bytes) if against else (None, None)
+    _check_files([*files, *others])
+    with _reading_progress([*files, *others]) as on_bytes:
+        now, counts = _period(files, read_by, wanted, on_bytes)
+        before, before_counts = None, None
+        if others:
+            before, before_counts = _period(others, read_by, wanted_before, on_bytes)
     report = made_report(now, counts, before, before_counts, goals)
     chosen = format_ or (_SUFFIXES.get(out.suffix.lower()) if out is not None else None)
     _give(report, chosen or ReportFormat.TERMINAL, out)
@@ -91,11 +106,14 @@ def report_command(
         raise typer.Exit(1)
 
 
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, limit = text.partition("=")
-    if not equals:
-        raise ConfigError(f"setting a goal: {text} has no =; write NAME=LIMIT")
-    return name.strip(), limit.strip()
+def _assignments(what: str, texts: Sequence[str] | None) -> dict[str, str]:
+    named = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"setting {what}: {text} has no =")
+        named[name.strip()] = value.strip()
+    return named
 
 
 def _check_files(paths: Sequence[Path]) -> None:
@@ -108,17 +126,27 @@ def _check_files(paths: Sequence[Path]) -> None:
 
 
 def _period(
-    paths: Sequence[Path], pattern: LogPattern | None, on_bytes: Callable[[int], None]
+    paths: Sequence[Path],
+    pattern: LogPattern | None,
+    wanted: Mapping[str, str],
+    on_bytes: Callable[[int], None],
 ) -> tuple[Period, LineCounts]:
-    """Return what logs tell, read line by line."""
+    """Return what logs tell of the turns that were held with what is wanted, read line by line."""
     name = ", ".join(path.name for path in paths)
+    left_out = 0
     period, counts = Period(name), LineCounts()
     for path in paths:
         try:
             for turn in read_turns(_lines(path, on_bytes), pattern, counts):
-                period.add(turn)
+                if wanted.items() <= turn.facts.items():
+                    period.add(turn)
+                else:
+                    left_out += 1
         except OSError as problem:
             raise ConfigError(f"reading {path}: {problem.strerror or problem}") from problem
+    if left_out and not period.turns:
+        facts = ", ".join(f"{fact}={value}" for fact, value in wanted.items())
+        raise ConfigError(f"reading {name}: none of {left_out:,} turns was held with {facts}")
     if not period.turns:
         understood = counts.lines - counts.unknown - counts.damaged
         damage = f" ({counts.first_damage})" if counts.first_damage else ""
