@@ -18,6 +18,7 @@ from warmline.cli.config import config_command
 from warmline.cli.doctor import doctor_command
 from warmline.cli.jobs import jobs_app
 from warmline.cli.message import message_command
+from warmline.cli.report import report_command
 from warmline.cli.serve import serve_command
 from warmline.cli.simulate import simulate_command
 from warmline.cli.talk import talk_command
@@ -39,6 +40,7 @@ app.command("message")(message_command)
 app.command("simulate")(simulate_command)
 app.add_typer(jobs_app, name="jobs")
 app.command("doctor")(doctor_command)
+app.command("report")(report_command)
 app.command("config")(config_command)
 
 

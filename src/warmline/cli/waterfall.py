@@ -9,23 +9,22 @@ from rich.table import Table
 from rich.text import Text
 
 from warmline.cli.turn_words import draft_lines, note_cells, setback_lines, underrun_line
+from warmline.reporting.words import STAGE_WORDS
 from warmline.timeline.report import PlayoutTruth, TurnReport, TurnStatus
 
-__all__ = ["STAGES", "waterfall"]
+__all__ = ["STAGES", "bar", "waterfall"]
 
-STAGES: Final = {
-    "endpointing": ("Making sure you had finished", "cyan"),
-    "transcription": ("Writing down the last words", "blue"),
-    "commit": ("Ending the turn", "bright_black"),
-    "retrieval": ("Finding passages", "green"),
-    "prompt": ("Asking the model", "bright_black"),
-    "model": ("Thinking of the first words", "magenta"),
-    "clause": ("Completing the first clause", "yellow"),
-    "dispatch": ("Asking the voice", "bright_black"),
-    "voice": ("Making the first sound", "red"),
-    "send": ("Sending it", "bright_black"),
-    "delivery": ("Until it was heard", "white"),
+_COLOURS: Final = {
+    "endpointing": "cyan",
+    "transcription": "blue",
+    "retrieval": "green",
+    "model": "magenta",
+    "clause": "yellow",
+    "voice": "red",
+    "delivery": "white",
 }
+
+STAGES: Final = {name: (words, _COLOURS.get(name, "bright_black")) for name, words in STAGE_WORDS.items()}
 """What each contribution is to a person, and its colour."""
 
 _BAR: Final = 30
@@ -71,8 +70,8 @@ def waterfall(report: TurnReport, *, with_notes: bool = False) -> RenderableType
             rest_us += part.duration_us
         else:
             label, colour = STAGES[part.name]
-            bar = _bar(before_us, part.duration_us, total_us, colour)
-            table.add_row(label, f"{part.duration_us / 1000:,.1f} ms", bar)
+            drawn = bar(before_us, part.duration_us, total_us, colour)
+            table.add_row(label, f"{part.duration_us / 1000:,.1f} ms", drawn)
         before_us += part.duration_us
     table.add_row("[dim]Everything else", f"[dim]{rest_us / 1000:,.1f} ms", "")
     return Group(title, table, *_lines(report), *happened)
@@ -106,7 +105,8 @@ def _notes(report: TurnReport) -> Table:
     return table
 
 
-def _bar(start_us: int, duration_us: int, total_us: int, colour: str) -> Text:
+def bar(start_us: int, duration_us: int, total_us: int, colour: str) -> Text:
+    """Return a stage's part of a turn, as a bar that begins where it began."""
     start = round(_BAR * start_us / total_us)
     end = max(round(_BAR * (start_us + duration_us) / total_us), start + 1)
     return Text(" " * start) + Text("█" * (end - start), style=colour)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from warmline.timeline.marks import Mark
 
@@ -67,7 +67,10 @@ class Contribution:
     duration_us: int
 
 
-def origin(marks: Mapping[Mark, int]) -> int | None:
+_InstantT = TypeVar("_InstantT", int, float)
+
+
+def origin(marks: Mapping[Mark, _InstantT]) -> _InstantT | None:
     """Return the instant from which the user waits, or None if it is not known yet.
 
     It is the end of speech, the arrival of a typed turn, the client's request, or the moment at which a

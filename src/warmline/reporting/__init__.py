@@ -1,0 +1,1 @@
+"""What many turns say together: percentiles, comparison, goals, findings, as text or a page; pure."""
