@@ -76,6 +76,10 @@ class FluxStream:
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
+        with self._sending, self._to_send:
+            await self._serve()
+
+    async def _serve(self) -> None:
         self._ear = await self._owner.speech.listen(self._wanted.audio_format, self._take, self._owner.script)
         self._put({"type": "Connected", "request_id": self._request_id, "sequence_id": self._next()})
         try:
@@ -91,8 +95,6 @@ class FluxStream:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._ear.aclose()
-            self._sending.close()
-            self._to_send.close()
 
     def _control(self, text: str) -> None:
         assert self._ear is not None

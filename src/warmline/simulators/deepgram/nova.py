@@ -68,6 +68,10 @@ class NovaStream:
 
     async def run(self) -> None:
         """Serve until either side has had enough."""
+        with self._sending, self._to_send:
+            await self._serve()
+
+    async def _serve(self) -> None:
         self._ear = await self._owner.speech.listen(self._wanted.audio_format, self._take, self._owner.script)
         try:
             async with anyio.create_task_group() as tasks:
@@ -86,8 +90,6 @@ class NovaStream:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._ear.aclose()
-            self._sending.close()
-            self._to_send.close()
 
     def _push(self, audio: bytes) -> None:
         self._heard_at_s = _CLOCK.now_s()

@@ -84,6 +84,10 @@ class _Stream:
 
     async def run(self) -> None:
         """Serve until the client has had enough."""
+        with self._sending, self._to_send:
+            await self._serve()
+
+    async def _serve(self) -> None:
         self._ear = await self._owner.speech.listen(self._wanted.audio_format, self._hear, self._owner.script)
         config = {"sample_rate": self._wanted.audio_format.rate_hz, "model_id": self._wanted.model}
         self._tell("session_started", session_id=new_id("sess"), config=config)
@@ -96,8 +100,6 @@ class _Stream:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._ear.aclose()
-            self._sending.close()
-            self._to_send.close()
 
     async def _take(self, text: str | bytes) -> None:
         assert self._ear is not None
