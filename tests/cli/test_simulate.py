@@ -17,7 +17,7 @@ import pytest
 
 from warmline.pool.dialling import ssl_context
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.alone]
 
 COMMAND = [sys.executable, "-m", "warmline.cli.main"]
 

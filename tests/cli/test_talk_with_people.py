@@ -16,6 +16,7 @@ DOCUMENTS = Path(__file__).parent / "telephone"
 
 pytestmark = [
     pytest.mark.wire,
+    pytest.mark.alone,
     pytest.mark.skipif(
         not (SOUNDS / "agent-pass.wav").exists(),
         reason="no recordings of people: apt install asterisk-core-sounds-en-wav",

@@ -19,7 +19,7 @@ from warmline.providers.deepgram.recogniser import DeepgramRecogniser
 from warmline.session.stt_line import SttLine
 from warmline.simulators.running import KEY
 
-pytestmark = [pytest.mark.wire, pytest.mark.anyio]
+pytestmark = [pytest.mark.wire, pytest.mark.anyio, pytest.mark.alone]
 
 SENTENCE = "The library is open on Monday."
 HEADERS = {"authorization": f"Token {KEY}"}
