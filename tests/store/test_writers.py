@@ -39,9 +39,8 @@ def test_a_writer_waits_for_the_one_before_it_and_a_reader_for_nobody(database):
             order.append("first")
 
     def second() -> None:
-        assert database.records is not None
         writes.wait(10)
-        with database.records.begin() as connection:
+        with database.engine.begin() as connection:
             connection.execute(pause("second"))
             order.append("second")
 
@@ -71,9 +70,7 @@ def test_a_write_that_fails_gives_its_turn_back(database):
 
 def test_many_write_at_once_and_nothing_is_lost(database):
     def write(number: int) -> None:
-        engine = database.engine if number % 2 else database.records
-        assert engine is not None
-        with engine.begin() as connection:
+        with database.engine.begin() as connection:
             connection.execute(pause(str(number)))
 
     with ThreadPoolExecutor(THREADS) as threads:
@@ -82,10 +79,6 @@ def test_many_write_at_once_and_nothing_is_lost(database):
         assert connection.execute(sa.select(sa.func.count()).select_from(PAUSES)).scalar() == 50
 
 
-def test_what_is_acknowledged_survives_a_loss_of_power_and_the_engine_s_records_may_not(database):
-    def synchronous(engine: sa.Engine) -> int:
-        with engine.connect() as connection:
-            return int(connection.execute(sa.text("PRAGMA synchronous")).scalar() or 0)
-
-    assert database.records is not None
-    assert (synchronous(database.engine), synchronous(database.records)) == (2, 1)
+def test_what_is_acknowledged_survives_a_loss_of_power(database):
+    with database.engine.connect() as connection:
+        assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 2

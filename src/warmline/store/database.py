@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from pathlib import Path
 from typing import Any, Final, Self
@@ -17,8 +16,6 @@ from warmline.errors import ConfigError
 from warmline.store.schema import METADATA
 
 __all__ = ["Database", "database_url"]
-
-_log = logging.getLogger(__name__)
 
 _BUSY_MS: Final = 30_000
 """How long a writer of SQLite waits for another one."""
@@ -55,10 +52,6 @@ class Database:
         self.url = url
         """As it was given."""
 
-        self.records: sa.Engine | None
-        """For what may be lost if the machine loses its power, unless something is kept by `engine` after
-        it: SQLite writes both into one log, in their order. None where there is no difference."""
-
         try:
             parsed = sa.make_url(url)
         except SQLAlchemyError:
@@ -67,11 +60,11 @@ class Database:
         match parsed.get_backend_name():
             case "sqlite":
                 self._file = Path(parsed.database or "") if parsed.database else None
-                writers = _Writers()
-                self.engine = _sqlite(parsed, writers, "FULL")
-                self.records = _sqlite(parsed, writers, "NORMAL") if self._file is not None else None
+                self.engine = sa.create_engine(parsed, hide_parameters=True)
+                event.listen(self.engine, "connect", _prepare_sqlite)
+                _Writers().attend(self.engine)
             case "postgresql":
-                self._file = self.records = None
+                self._file = None
                 driver = parsed.set(drivername="postgresql+psycopg")
                 self.engine = sa.create_engine(
                     driver, pool_size=_CONNECTIONS, pool_pre_ping=True, hide_parameters=True
@@ -108,8 +101,6 @@ class Database:
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.engine.dispose()
-        if self.records is not None:
-            self.records.dispose()
 
 
 class _Writers:
@@ -124,7 +115,7 @@ class _Writers:
         self._turn = threading.Lock()
 
     def attend(self, engine: sa.Engine) -> None:
-        """Watch another engine's connections: each has its turn from its first write on."""
+        """Watch an engine's connections: each has its turn from its first write until it is given back."""
         event.listen(engine, "before_cursor_execute", self._before_statement)
         event.listen(engine, "checkin", self._given_back)
 
@@ -142,20 +133,13 @@ class _Writers:
             self._turn.release()
 
 
-def _sqlite(url: sa.URL, writers: _Writers, synchronous: str) -> sa.Engine:
-    """Return an engine; with `FULL` what is kept stands, also where the machine loses its power."""
-
-    def prepare(connection: Any, _: object) -> None:
-        # A transaction that begins by reading and then writes would fail where another writes meanwhile.
-        connection.isolation_level = "IMMEDIATE"
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute(f"PRAGMA synchronous={synchronous}")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        cursor.close()
-
-    engine = sa.create_engine(url, hide_parameters=True)
-    event.listen(engine, "connect", prepare)
-    writers.attend(engine)
-    return engine
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    # A transaction that begins by reading and then writes would fail where another writes meanwhile.
+    connection.isolation_level = "IMMEDIATE"
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # What is acknowledged stands, also where the machine loses its power.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")  # The job engine's tables rest on it.
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.close()

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from warmline.store.database import Database
 from warmline.store.schema import NOTES, PAUSES, SENDS, STATUSES, WHATSAPP_JOBS
 
-__all__ = ["Exchange", "Forgotten", "Job", "JobState", "Messages", "Queue", "insert_new"]
+__all__ = ["Exchange", "Forgotten", "Job", "JobState", "Messages", "Queue", "insert_new", "ready_again"]
 
 _JOB: Final = WHATSAPP_JOBS.c
 _FORGOTTEN: Final = "(forgotten)"
@@ -103,6 +103,12 @@ def insert_new(connection: sa.Connection, table: sa.Table, values: Mapping[str, 
     return connection.execute(inserted).first() is not None
 
 
+def ready_again(job_id: str) -> sa.Update:
+    """Return what lets those parts of an answer that did not arrive be sent anew, file and all."""
+    is_its = (SENDS.c.job_id == job_id, SENDS.c.state == "failed")
+    return sa.update(SENDS).where(*is_its).values(state="ready", media_id="", message_id="", called_s=None)
+
+
 class Messages:
     """The messages that were received, and what is known of their senders."""
 
@@ -170,12 +176,7 @@ class Messages:
             if anew:
                 connection.execute(sa.delete(NOTES).where(NOTES.c.job_id == job_id))
             else:
-                connection.execute(
-                    sa
-                    .update(SENDS)
-                    .where(SENDS.c.job_id == job_id, SENDS.c.state == "failed")
-                    .values(state="ready", media_id="", message_id="", called_s=None)
-                )
+                connection.execute(ready_again(job_id))
             if queue is not None:
                 queue(connection, run)
         return int(run)

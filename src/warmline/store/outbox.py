@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from warmline.store.database import Database
-from warmline.store.messages import Forgotten, insert_new
+from warmline.store.messages import Forgotten, insert_new, ready_again
 from warmline.store.schema import NOTES, SENDS, STATUSES, WHATSAPP_JOBS
 
 __all__ = ["Note", "Outbox", "Send", "SendState", "Status"]
@@ -136,14 +136,8 @@ class Outbox:
 
     def send_again(self, job_id: str) -> None:
         """Let those parts of an answer that did not arrive be sent anew, file and all."""
-        values = {"state": SendState.READY.value, "media_id": "", "message_id": "", "called_s": None}
         with self._engine.begin() as connection:
-            connection.execute(
-                sa
-                .update(SENDS)
-                .where(_SEND.job_id == job_id, _SEND.state == SendState.FAILED.value)
-                .values(**values)
-            )
+            connection.execute(ready_again(job_id))
 
     def uploaded(self, send_id: str, media_id: str) -> None:
         """Note under which id WhatsApp has its file; empty for none any more."""

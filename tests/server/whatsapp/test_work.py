@@ -373,6 +373,10 @@ def test_a_mistake_of_ours_ends_one_job_alone(house, caplog):
     assert house.job(first).state is JobState.FAILED
     assert "ZeroDivisionError" in house.job(first).reason
     assert house.job(second).state is JobState.ANSWERED
+    [record] = [each for each in caplog.records if each.message == "whatsapp.job_failed"]
+    assert record.mistake.startswith("ZeroDivisionError in")
+    assert "secret words" not in caplog.text + str(vars(record)) + house.job(first).reason
+    assert b"secret words" not in b"".join(value for _, value in house.engine.kept[first])
 
 
 def test_a_job_whose_steps_are_others_by_now_fails_with_a_reason_and_can_be_replayed(house, caplog):

@@ -8,7 +8,7 @@ from typing import Final
 
 from warmline.channels.whatsapp.failure_kinds import GraphFailureKind
 
-__all__ = ["Confirm", "GiveUp", "NextStep", "Pause", "Wait", "next_step"]
+__all__ = ["CONFIRM_S", "Confirm", "GiveUp", "NextStep", "Pause", "Wait", "next_step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,10 @@ _BACKOFFS: Final[Mapping[GraphFailureKind, _Backoff]] = {
     GraphFailureKind.MEDIA_GONE: _Backoff(0.0, 1.0, 0.0, tries=2),
 }
 
-_CONFIRM: Final = _Backoff(20.0, 3.0, 180.0, tries=4)
+CONFIRM_S: Final = 20.0
+"""How long a status is waited for the first time."""
+
+_CONFIRM: Final = _Backoff(CONFIRM_S, 3.0, 180.0, tries=4)
 """Statuses come within a second or two as a rule, and late where webhooks can't be delivered."""
 
 

@@ -24,8 +24,6 @@ from warmline.store.messages import Job
 
 __all__ = ["APPLICATION", "JobEngine", "Queued", "Stopping", "queued", "quiet_dbos", "run_options"]
 
-_log = logging.getLogger(__name__)
-
 APPLICATION: Final = "warmline"
 """Whose jobs these are, among those in the same database."""
 
@@ -78,7 +76,11 @@ class Queued:
 
     @property
     def name(self) -> str:
-        """DBOS's name for it: among equals it goes by that, and by seconds before."""
+        """DBOS's name for it.
+
+        Among jobs of equal priority it goes by when they were queued, in SQLite to the second, and then by
+        this.
+        """
         return f"{round(self.received_s * 1000):014}-{self.job_id}-{self.run}"
 
 
@@ -136,9 +138,9 @@ class JobEngine:
             enable_otlp=False,
             log_level="WARNING",
         )
-        if self._database.records is not None:
-            # A step of which no record is left is done again, and finds in the store what it came to.
-            config["system_database_engine"] = self._database.records
+        if self._database.engine.dialect.name == "sqlite":
+            # So that its threads stand in the line of the file's writers.
+            config["system_database_engine"] = self._database.engine
         DBOS(config=config)
         quiet_dbos()
 

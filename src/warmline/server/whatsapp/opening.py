@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from warmline.channels.whatsapp.client import GraphClient, number_request
 from warmline.channels.whatsapp.media_lines import MediaLines
+from warmline.channels.whatsapp.retrying import CONFIRM_S
 from warmline.channels.whatsapp.signature import WhatsAppSignatures
 from warmline.core.clock import SystemClock, unix_now_s
 from warmline.errors import ConfigError
@@ -45,9 +46,6 @@ _JOBS: Final = 32
 """At a time, in whatever state: most of them wait for somebody else. Each has a thread, and those that begin
 at once keep the event loop waiting for the interpreter's lock."""
 
-_CONFIRM_S: Final = 20.0
-"""What `warmline.channels.whatsapp.retrying` waits the first time."""
-
 _IDLE_S: Final = 50.0
 _MOST_LINES: Final = 20
 
@@ -62,7 +60,7 @@ async def open_whatsapp(
     port: int,
     now_s: Callable[[], float] = unix_now_s,
 ) -> AsyncIterator[Sequence[Route]]:
-    """Answer messages, if the token is set; return where WhatsApp tells of them.
+    """Answer messages; return where WhatsApp tells of them.
 
     On leaving, every job is left where it is, for the next start.
 
@@ -75,12 +73,10 @@ async def open_whatsapp(
         now_s: The wall clock, in seconds since 1970.
 
     Raises:
-        ConfigError: something that belongs to the token is missing or wrong, or the database can't be had.
+        ConfigError: a secret is missing, something is wrong, or the database can't be had.
     """
     table = settings.whatsapp
-    if table.token is None:
-        yield ()
-        return
+    token = _needed(table.token, "WHATSAPP_TOKEN, which is sent along")
     app_secret = _needed(table.app_secret, "WHATSAPP_APP_SECRET, which webhooks are checked with")
     verify_token = _needed(table.verify_token, "WHATSAPP_VERIFY_TOKEN, which Meta was given for the webhook")
     worker = settings.store.worker or f"{socket.gethostname()}:{port}"
@@ -95,7 +91,7 @@ async def open_whatsapp(
         held.callback(database.__exit__)
         messages, outbox, workers = Messages(database), Outbox(database), Workers(database)
         agent = MessageAgent(
-            await _client(table, lines),
+            await _client(table, token, lines),
             transcriber,
             Correspondence(providers, session_settings, SystemClock()),
             language=table.language,
@@ -118,7 +114,7 @@ async def open_whatsapp(
             outbox,
             message_policy(table),
             now_s,
-            confirm_scale=table.confirm_s / _CONFIRM_S,
+            confirm_scale=table.confirm_s / CONFIRM_S,
         )
         receiving = Receiving(
             WhatsAppSignatures(app_secret),
@@ -167,9 +163,7 @@ def message_policy(table: WhatsAppTable) -> MessagePolicy:
     )
 
 
-async def _client(table: WhatsAppTable, lines: Lines) -> GraphClient:
-    assert table.token is not None
-    token = table.token.reveal()
+async def _client(table: WhatsAppTable, token: str, lines: Lines) -> GraphClient:
     endpoint = await lines.endpoint(
         "whatsapp",
         table.base_urls,

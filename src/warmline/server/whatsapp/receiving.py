@@ -86,7 +86,7 @@ class Receiving:
         return HTTPStatus.OK, ""
 
     def queue_again(self) -> None:
-        """Queue what is kept and was not begun: the queue may have lost it with the machine's power.
+        """Queue what is kept and was not begun: a process may have died between the two.
 
         Blocks; being queued twice does nothing.
         """

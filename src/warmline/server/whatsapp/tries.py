@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
+import traceback
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, ParamSpec
 
 from anyio.from_thread import BlockingPortal
@@ -17,9 +19,9 @@ from warmline.channels.whatsapp.retrying import Confirm, Pause, Wait, next_step
 from warmline.errors import InputError, ProviderError
 from warmline.server.whatsapp.engine import JobEngine, Stopping
 from warmline.server.whatsapp.policy import PAUSE
-from warmline.store.messages import Messages
+from warmline.store.messages import Forgotten, Messages
 
-__all__ = ["INPUT", "LOOK_S", "Confirming", "Tries", "Undone"]
+__all__ = ["INPUT", "LOOK_S", "Confirming", "Mistake", "Tries", "Undone"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,18 @@ class Undone(Exception):
 
     kind: str
     reason: str
+
+
+class Mistake(Exception):
+    """A bug of ours: what it was and where, without its text, which may quote what people said."""
+
+    @classmethod
+    def of(cls, bug: Exception) -> Mistake:
+        """Return what may be kept and logged of a bug."""
+        if isinstance(bug, cls):
+            return bug
+        place = traceback.extract_tb(bug.__traceback__)[-1]
+        return cls(f"{type(bug).__name__} in {place.name}, {Path(place.filename).name}:{place.lineno}")
 
 
 class Tries:
@@ -161,3 +175,7 @@ def _outcome(act: Callable[[], object]) -> _Outcome:
         return INPUT, str(problem), chance
     except ProviderError as problem:
         return (_PROVIDER if problem.retryable else _REFUSED), str(problem), chance
+    except Forgotten:
+        raise
+    except Exception as bug:  # noqa: BLE001 - it goes on, without its text
+        raise Mistake.of(bug) from None

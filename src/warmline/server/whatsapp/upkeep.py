@@ -9,6 +9,7 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
+from dbos import error as dbos_errors
 from sqlalchemy.exc import SQLAlchemyError
 
 from warmline.errors import ProviderError
@@ -81,7 +82,7 @@ class Upkeep:
         while True:
             try:
                 await act()
-            except SQLAlchemyError as problem:
+            except (SQLAlchemyError, dbos_errors.DBOSException) as problem:
                 _log.warning("store.not_reached", extra={"problem": type(problem).__name__})
             await anyio.sleep(seconds)
 

@@ -24,7 +24,7 @@ from warmline.server.whatsapp.policy import ASIDE, MessagePolicy
 from warmline.server.whatsapp.sending import Sending
 from warmline.server.whatsapp.settling import WINDOW_CLOSED, settle
 from warmline.server.whatsapp.timing import JobTiming, timing
-from warmline.server.whatsapp.tries import INPUT, Tries, Undone
+from warmline.server.whatsapp.tries import INPUT, Mistake, Tries, Undone
 from warmline.store.messages import Forgotten, Job, JobState, Messages
 from warmline.store.outbox import Outbox
 
@@ -99,13 +99,15 @@ class MessageWork:
         except Undone as undone:
             state, reason = JobState.FAILED, undone.reason
         except Exception as bug:  # noqa: BLE001 - it ends this job, and no other
-            _log.exception("whatsapp.job_failed", extra={"job": job_id})
-            state, reason = JobState.FAILED, f"a mistake of warmline's own: {type(bug).__name__}; see the log"
+            mistake = Mistake.of(bug)
+            _log.error("whatsapp.job_failed", extra={"job": job_id, "mistake": str(mistake)})
+            state, reason = JobState.FAILED, f"a mistake of warmline's own: {mistake}"
         try:
             self._engine.step("end", lambda: self._end(job_id, state, reason))
         except Exception as problem:  # noqa: BLE001 - as above
-            _log.exception("whatsapp.job_not_ended", extra={"job": job_id})
-            why = f"it could not be gone on with ({type(problem).__name__}): replay it"
+            mistake = Mistake.of(problem)
+            _log.error("whatsapp.job_not_ended", extra={"job": job_id, "mistake": str(mistake)})
+            why = f"it could not be gone on with ({mistake}): replay it"
             self._end(job_id, JobState.FAILED, why)
 
     def _begin(self, job: Job, message: IncomingMessage) -> tuple[bool, str, list[str]]:
