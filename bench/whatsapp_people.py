@@ -60,7 +60,7 @@ def speak(audio: bytes) -> dict[str, Any]:
 
 
 def wait(messages: int = 1, within_s: float = 60.0) -> dict[str, Any]:
-    """Return the step of waiting for so many answers to the last message."""
+    """Return the step of waiting for so many answers to what was sent since the last such step."""
     return {"step": "wait_for_answer", "messages": messages, "quiet_s": 0.0, "within_s": within_s}
 
 

@@ -377,6 +377,26 @@ async def test_another_process_can_be_a_person(simulator, server, client):
         assert (await client.control("POST", path, wrong))[0] == 400
 
 
+async def test_a_person_waits_for_the_answers_to_all_that_was_sent_since_the_last_wait(
+    simulator, server, client
+):
+    """Also for one that comes before the last of it is sent."""
+
+    async def answer(message):
+        await client.send(recipient=message["from_user_id"], type="text", text={"body": "yes"})
+
+    server.on_message = answer
+    wait = {"step": "wait_for_answer", "messages": 2, "quiet_s": 0.0}
+    steps = []
+    for text in ("one", "two", "three", "four"):
+        steps += [{"step": "write", "text": text}, {"step": "wait", "wait_s": 0.3}]
+        steps += [wait] if text in {"two", "four"} else []
+    wanted = {"person": {"user_id": "US.1350"}, "webhook_urls": [server.url], "steps": steps}
+    status, report = await client.control("POST", "conversations?wait_s=8", wanted)
+    assert (status, report["state"]) == (201, "over")
+    assert len(report["received"]) == 4
+
+
 async def test_a_long_note_waits_for_a_tap(simulator, server, client):
     await (await simulator.place(placed(server, Write(text="hi"), person=Person(phone="15550003333")))).over()
     # Noise is what Opus can make least of.

@@ -71,8 +71,8 @@ class Conversation:
         self._ended_at_s: float | None = None
         self._sent_before = len(self.chat.sent)
         self._received_before = len(self.chat.received)
-        self._answered = self._received_before
-        """How many messages had come when the last one was sent."""
+        self._asked_from: int | None = None
+        """How many messages had come when the first was sent that no wait was for yet."""
 
         self._is_over = anyio.Event()
 
@@ -127,7 +127,8 @@ class Conversation:
             case WaitForAnswer():
                 await self._wait(step)
             case _:
-                self._answered = len(self.chat.received)
+                if self._asked_from is None:
+                    self._asked_from = len(self.chat.received)
                 self._send(step, prepared)
 
     def _send(self, step: SendStep, prepared: Prepared | None) -> None:
@@ -166,8 +167,10 @@ class Conversation:
         return file.in_webhook
 
     async def _wait(self, step: WaitForAnswer) -> None:
+        asked_from = self._received_before if self._asked_from is None else self._asked_from
+        self._asked_from = None
         with anyio.move_on_after(step.within_s):
-            while len(self.chat.received) - self._answered < step.messages:
+            while len(self.chat.received) - asked_from < step.messages:
                 await self.chat.changed.wait()
             while (rest_s := self._until_quiet_s(step.quiet_s)) > 0:
                 changed = self.chat.changed

@@ -110,13 +110,13 @@ class Wait(_Step, frozen=True, tag="wait"):
 
 
 class WaitForAnswer(_Step, frozen=True, tag="wait_for_answer"):
-    """Wait until the last message was answered, and nothing more comes."""
+    """Wait until what was sent since the last wait was answered, and nothing more comes."""
 
     quiet_s: _NotNegativeNumber = 2.0
     """For so long nothing has come, and nobody is shown to be writing."""
 
     messages: Annotated[int, msgspec.Meta(ge=1)] = 1
-    """How many have to have come at least."""
+    """How many have to have come at least, since the first message that was sent after the last wait."""
 
     within_s: _NotNegativeNumber = 60.0
     """Go on if that has not happened by then."""
