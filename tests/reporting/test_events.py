@@ -12,7 +12,7 @@ from warmline.core.line_use import LineUse, OpenCost
 from warmline.core.setback import ProviderRole, Remedy, Setback, SetbackKind
 from warmline.reporting.events import TURN_EVENT, decode_turn, reported_turn, turn_fields
 from warmline.reporting.reading import LineCounts, read_turns
-from warmline.reporting.turn import LineWait, ReportedNote, ReportedSetback, ReportedTurn
+from warmline.reporting.turn import ReportedLine, ReportedNote, ReportedSetback, ReportedTurn
 from warmline.timeline.marks import Mark
 from warmline.timeline.notes import DraftReport, NoteKind
 from warmline.timeline.report import PlayoutTruth, TurnStatus, turn_report
@@ -38,7 +38,7 @@ TURNS = st.builds(
     setbacks=st.lists(st.builds(ReportedSetback, WORDS, WORDS, WORDS, WORDS, WORDS, MS), max_size=2).map(
         tuple
     ),
-    waits=st.lists(st.builds(LineWait, WORDS, MS), max_size=2).map(tuple),
+    lines=st.lists(st.builds(ReportedLine, WORDS, MS), max_size=2).map(tuple),
     underruns=st.integers(0, 9),
     underrun_ms=MS,
     facts=st.dictionaries(WORDS, WORDS, max_size=3),
@@ -100,7 +100,7 @@ def test_a_report_becomes_a_turn_with_its_figures_in_milliseconds():
     }
     assert turn.notes == (ReportedNote("draft_adopted", 1_000, "the turn was committed, and it fits"),)
     assert (turn.drafts_begun, turn.drafts_dropped) == (2, 1)
-    assert turn.waits == (LineWait("deepgram", 200),)
+    assert turn.waits == (ReportedLine("deepgram", 200),)
     assert turn.setbacks == (ReportedSetback("llm", "openai", "late", "retry", "anthropic", 700),)
     assert (turn.underruns, turn.underrun_ms) == (1, 250)
 

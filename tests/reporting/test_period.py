@@ -10,7 +10,7 @@ from tests.reporting.turns import period, turn
 from warmline.reporting.measures import MEASURES, measured_ms
 from warmline.reporting.observing import ObservationKind
 from warmline.reporting.period import SHOWN_TURNS, Period
-from warmline.reporting.turn import LineWait, ReportedNote, ReportedTurn
+from warmline.reporting.turn import ReportedLine, ReportedNote, ReportedTurn
 from warmline.reporting.words import MEASURE_WORDS
 from warmline.timeline.marks import Mark
 
@@ -65,7 +65,7 @@ def test_of_many_the_slowest_are_shown_the_slowest_first(order):
 
 
 def test_evidence_is_counted_in_full_and_kept_in_part():
-    made = period([turn(n, waits=(LineWait("openai", 100.0),)) for n in range(300)])
+    made = period([turn(n, lines=(ReportedLine("openai", 100.0),)) for n in range(300)])
     seen = made.seen[ObservationKind.LINE_AWAITED]
 
     assert (seen.count, seen.total_ms, len(seen.evidence)) == (300, 30_000, 5)

@@ -14,7 +14,7 @@ from warmline.reporting.as_json import json_report
 from warmline.reporting.html import html_report
 from warmline.reporting.markdown import markdown_report
 from warmline.reporting.report import made_report
-from warmline.reporting.turn import LineWait, ReportedNote, ReportedSetback
+from warmline.reporting.turn import ReportedLine, ReportedNote, ReportedSetback
 
 pytestmark = pytest.mark.unit
 
@@ -74,7 +74,7 @@ def hostile():
             call=HOSTILE,
             notes=(ReportedNote("draft_waits", 1.0, HOSTILE), ReportedNote(HOSTILE, 2.0)),
             stated_ms=((HOSTILE, -5.0),),
-            waits=(LineWait(HOSTILE, 100.0),),
+            lines=(ReportedLine(HOSTILE, 100.0),),
             setbacks=(ReportedSetback(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
             facts={"llm": HOSTILE},
         )

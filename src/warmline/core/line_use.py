@@ -48,6 +48,9 @@ class LineUse:
     cost: OpenCost
     """What opening the line took, whenever that was."""
 
+    region: str = ""
+    """The host that it leads to, where an endpoint has one at a time."""
+
 
 OnLine = Callable[[LineUse], None]
 """Called on the event loop, once for each line that the work was given."""

@@ -266,6 +266,7 @@ class HttpEndpoint:
             replace(self._policy, warm_target=0),
             self._clock,
             on_round_trip=lambda trip_s: self._measured(url, trip_s),
+            region=address.host,
         )
         return _Site(url, pool)
 

@@ -61,6 +61,7 @@ class Pool(Generic[LineT]):
         *,
         max_waiting: int = 100,
         on_round_trip: Callable[[float], None] | None = None,
+        region: str = "",
     ) -> None:
         """Prepare; nothing is opened.
 
@@ -71,6 +72,7 @@ class Pool(Generic[LineT]):
             clock: The process's.
             max_waiting: Callers that may wait for a line at once; one more is refused.
             on_round_trip: Called with each round trip that is measured, in seconds.
+            region: The host that all lines lead to, for people.
         """
         self.name = name
         self.breaker = Breaker()
@@ -85,6 +87,7 @@ class Pool(Generic[LineT]):
         self._clock = clock
         self._max_waiting = max_waiting
         self._on_round_trip = on_round_trip
+        self._region = region
         self._lines: dict[str, Shelved[LineT]] = {}
         self._waiters = Waiters[LineT]()
         self._numbers = 0
@@ -208,6 +211,7 @@ class Pool(Generic[LineT]):
                     age_s=now_s - shelved.opened_at_s,
                     waited_s=now_s - asked_at_s,
                     cost=line.cost,
+                    region=self._region,
                 )
             )
         try:

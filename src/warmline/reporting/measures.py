@@ -66,7 +66,7 @@ def measured_ms(turn: ReportedTurn) -> Iterator[tuple[str, float]]:
     A span whose marks contradict each other is a fault of the source, and is not measured. `speech_to_model`
     is from when the turn was known to be over to when the model was asked: 0 if that was before, on a guess.
     """
-    response_ms = turn.response_ms
+    response_ms = turn.response_ms if turn.is_asked else None
     if response_ms is not None and response_ms >= 0:
         yield RESPONSE, response_ms
         yield (RESPONSE_WITH_RETRIEVAL if turn.has_retrieval else RESPONSE_SIMPLE), response_ms

@@ -9,7 +9,7 @@ from warmline.timeline.contributions import SPANS, Contribution, contributions, 
 from warmline.timeline.marks import Mark
 from warmline.timeline.report import PlayoutTruth, TurnStatus
 
-__all__ = ["LineWait", "ReportedNote", "ReportedSetback", "ReportedTurn", "Retrieval"]
+__all__ = ["ReportedDraft", "ReportedLine", "ReportedNote", "ReportedSetback", "ReportedTurn", "Retrieval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,40 @@ class ReportedSetback:
 
 
 @dataclass(frozen=True, slots=True)
-class LineWait:
-    """A connection that the turn had to wait for, since none stood ready."""
+class ReportedLine:
+    """A connection that the turn's work was given."""
 
     endpoint: str
     waited_ms: float
+    """From asking for one to holding one."""
+
+    is_cold: bool = True
+    """None stood ready: it was opened for the work, or waited for."""
+
+    age_ms: float = 0.0
+    """How long it had been open."""
+
+    region: str = ""
+    """The host that it leads to, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedDraft:
+    """A guess that the turn was over."""
+
+    trigger: str
+    outcome: str
+    """The event that ended it, in the words of `turns.draft`."""
+
+    begun_ms: float
+    """From the turn's origin, as the next."""
+
+    ended_ms: float
+    prompt_tokens: int = 0
+    """What it cost for nothing, as the next two; 0 for the one that was right."""
+
+    tokens: int = 0
+    characters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +116,41 @@ class ReportedTurn:
     drafts_begun: int = 0
     drafts_dropped: int = 0
     setbacks: tuple[ReportedSetback, ...] = ()
-    waits: tuple[LineWait, ...] = ()
+    drafts: tuple[ReportedDraft, ...] = ()
+    """Each of them, where the source tells of each."""
+
+    debounce_ms: int | None = None
+    """How long a pause had to be before a draft was begun."""
+
+    lines: tuple[ReportedLine, ...] = ()
     underruns: int = 0
     underrun_ms: float = 0.0
+    heard_share: float | None = None
+    """Of the reply's characters, 0 to 1; None if there was no reply."""
+
+    loop_lag_ms: float = 0.0
+    """The latest that the event loop was during the turn."""
+
+    collector_ms: float = 0.0
+    """What the garbage collector stopped the process for during the turn, in all."""
+
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the turn was held with, such as `llm`, `tts`, `channel`."""
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody spoke or typed; a greeting is a turn as well, and nobody waited for it."""
+        return Mark.SPEECH_ENDED in self.marks_ms or Mark.TEXT_RECEIVED in self.marks_ms
+
+    @property
+    def waits(self) -> tuple[ReportedLine, ...]:
+        """The connections that did not stand ready."""
+        return tuple(line for line in self.lines if line.is_cold)
+
+    @property
+    def wasted_tokens(self) -> int:
+        """What drafts that were dropped had the model read and write."""
+        return sum(draft.prompt_tokens + draft.tokens for draft in self.drafts)
 
     @property
     def response_ms(self) -> float | None:

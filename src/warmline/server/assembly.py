@@ -32,7 +32,7 @@ from warmline.turns.debounce import DebouncePolicy
 from warmline.turns.drafting import DraftingPolicy
 from warmline.turns.idling import IdlePolicy
 
-__all__ = ["RECOGNISER_NOTE", "failover_settings", "open_providers", "session_settings"]
+__all__ = ["RECOGNISER_NOTE", "failover_settings", "open_providers", "provider_facts", "session_settings"]
 
 _ProviderT = TypeVar("_ProviderT")
 
@@ -135,6 +135,19 @@ async def _problems(*checks: Callable[[], Awaitable[str]] | None) -> tuple[str, 
             if check is not None:
                 tasks.start_soon(ask, number, check)
     return tuple(found[number] for number in sorted(found) if found[number])
+
+
+def provider_facts(settings: Settings, providers: Providers) -> dict[str, str]:
+    """Return who listens, answers and speaks, and with which models, as turns are told apart by."""
+    names = {"stt": providers.stt_name, "llm": providers.llm_name, "tts": providers.tts_name}
+    models = {
+        ("stt", "deepgram"): settings.deepgram.model,
+        ("llm", "openai"): settings.openai.model,
+        ("llm", "anthropic"): settings.anthropic.model,
+        ("tts", "elevenlabs"): settings.elevenlabs.model or settings.elevenlabs.preset,
+    }
+    known = {f"{role}_model": models[role, name] for role, name in names.items() if (role, name) in models}
+    return {**names, **known}
 
 
 def session_settings(settings: Settings) -> SessionSettings:

@@ -29,7 +29,10 @@ class _Lines(logging.Formatter):
         if self._as_json:
             line = {"at": at, "level": record.levelname.lower(), "event": event, **fields}
             return json.dumps(line | ({"traceback": trace} if trace else {}), default=str)
-        shown = "".join(f" {key}={value}" for key, value in fields.items())
+        # Tables within a line are for programs.
+        shown = "".join(
+            f" {key}={value}" for key, value in fields.items() if not isinstance(value, dict | list | tuple)
+        )
         return f"{at} {record.levelname.lower():7} {event}{shown}" + (f"\n{trace}" if trace else "")
 
 

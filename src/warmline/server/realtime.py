@@ -79,7 +79,7 @@ class Realtime:
             return channel, None
         session = Session(channel, self._providers, self._settings, self._clock)
         channel.open(session)
-        self._sessions.begin(session_id, session)
+        self._sessions.begin(session_id, session, {"channel": "browser"})
         return channel, session
 
 

@@ -14,10 +14,11 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from warmline.core.clock import SystemClock
+from warmline.core.clock import SystemClock, unix_now_s
 from warmline.errors import ConfigError
 from warmline.server.access import Access
-from warmline.server.assembly import session_settings
+from warmline.server.assembly import provider_facts, session_settings
+from warmline.server.observability.observer import Observer, log_turn
 from warmline.server.pages import application
 from warmline.server.realtime import REALTIME_PATH, Realtime
 from warmline.server.services.knowledge import Knowledge
@@ -90,7 +91,9 @@ async def serve(
         public_origins=settings.server.public_origins,
         api_key=settings.server.api_key,
     )
-    sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s)
+    vitals = Vitals(SystemClock())
+    observer = Observer((log_turn,), SystemClock(), unix_now_s, vitals, provider_facts(settings, providers))
+    sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s, (observer,))
     realtime = Realtime(
         sessions,
         providers,
@@ -108,7 +111,6 @@ async def serve(
         Records(settings.phone.records),
         SystemClock(),
     )
-    vitals = Vitals(SystemClock())
     sockets = {REALTIME_PATH: realtime.accept}
     routes = api_routes(calls, access)
     facts = {

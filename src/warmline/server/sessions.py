@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 
 from warmline.session.session import Session
 
-__all__ = ["Sessions"]
+__all__ = ["SessionObserver", "Sessions"]
 
 _log = logging.getLogger(__name__)
+
+
+class SessionObserver(Protocol):
+    """Who wants to know of every session."""
+
+    def began(self, session_id: str, session: Session, facts: Mapping[str, str]) -> None:
+        """Take a session that is about to run, and what it is held with, such as its `channel`."""
+        ...
+
+    def ended(self, session_id: str) -> None:
+        """Know that it is over."""
+        ...
 
 
 class Sessions:
@@ -22,15 +35,17 @@ class Sessions:
     What changes here: `_active`, when one begins or ends.
     """
 
-    def __init__(self, most: int, shutdown_s: float) -> None:
+    def __init__(self, most: int, shutdown_s: float, observers: Sequence[SessionObserver] = ()) -> None:
         """Prepare.
 
         Args:
             most: How many may be held at once.
             shutdown_s: How long leaving `running` waits for those that are asked to end.
+            observers: Told of each that begins or ends, on the event loop; must not fail.
         """
         self.most = most
         self._shutdown_s = shutdown_s
+        self._observers = tuple(observers)
         self._active: dict[str, Session] = {}
         self._tasks: TaskGroup | None = None
 
@@ -57,16 +72,25 @@ class Sessions:
                     session.shut_down()
                 tasks.cancel_scope.deadline = anyio.current_time() + self._shutdown_s
 
-    def begin(self, session_id: str, session: Session, on_end: Callable[[], None] | None = None) -> None:
+    def begin(
+        self,
+        session_id: str,
+        session: Session,
+        facts: Mapping[str, str],
+        on_end: Callable[[], None] | None = None,
+    ) -> None:
         """Run a session beside the caller; there must be room.
 
         Args:
             session_id: For the log.
             session: Not run yet.
+            facts: What it is held with, such as its `channel`.
             on_end: Called when it has ended, however it did.
         """
         assert self._tasks is not None, "sessions are run inside `running`"
         self._active[session_id] = session
+        for observer in self._observers:
+            observer.began(session_id, session, facts)
         self._tasks.start_soon(self._run, session_id, session, on_end)
 
     async def _run(self, session_id: str, session: Session, on_end: Callable[[], None] | None) -> None:
@@ -77,6 +101,8 @@ class Sessions:
             _log.exception("session.crashed", extra={"session": session_id})
         finally:
             del self._active[session_id]
+            for observer in self._observers:
+                observer.ended(session_id)
             _log.info("session.ended", extra={"session": session_id, "sessions": self.count})
             if on_end is not None:
                 on_end()

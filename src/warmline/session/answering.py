@@ -77,7 +77,7 @@ class Answering:
             tasks.start_soon(reply.playing.run)
             reply.say_ready(text, ready, audio_format)
             await reply.playing.until_sent()
-            self._stage.channel.send(ReplyAudioDone(reply.id, round(reply.playing.made_s * 1000)))
+            self._stage.send(ReplyAudioDone(reply.id, round(reply.playing.made_s * 1000)))
             await self._wait_until_played(reply)
             tasks.cancel_scope.cancel()
 
@@ -107,7 +107,7 @@ class Answering:
             await reply.adopted.wait()  # A draft without any sound has nothing that waits to be sent.
             if audio_format is not None:
                 await reply.playing.until_sent()
-                self._stage.channel.send(ReplyAudioDone(reply.id, round(reply.playing.made_s * 1000)))
+                self._stage.send(ReplyAudioDone(reply.id, round(reply.playing.made_s * 1000)))
             self.tell_done(reply, ReplyStatus.COMPLETED)
             await self._wait_until_played(reply)
             tasks.cancel_scope.cancel()
@@ -116,7 +116,7 @@ class Answering:
         """Tell the channel, once, that nothing more of the reply will come."""
         if not reply.is_made:
             reply.is_made = True
-            self._stage.channel.send(ReplyDone(reply.id, reply.item_id, status, reply.text.strip(), detail))
+            self._stage.send(ReplyDone(reply.id, reply.item_id, status, reply.text.strip(), detail))
 
     def _open_voice(self) -> None:
         self._format = self._stage.channel.output_format

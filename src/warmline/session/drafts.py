@@ -86,6 +86,7 @@ class Drafts:
             spoken.was_considered = True
             self._debounce, change = self._debounce.decayed(now_s, self._policy.debounce)
             self._note_change(spoken, change)
+            spoken.timeline.debounce_ms = self._debounce.ms
         spent = Spent(spoken.drafts, self._wasted_lately(now_s))
         language = self._stage.settings.language
         decision = decide_draft(pause, spent, self._debounce.ms, self._policy, language)

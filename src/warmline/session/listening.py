@@ -217,7 +217,7 @@ class Listening:
                     spoken = self._begin_turn(at_s)
                 else:  # Begun before the client gave up ending turns itself: it goes on.
                     spoken.begin_speech(audio_ms)
-                self._stage.channel.send(SpeechStarted(spoken.item_id, audio_ms))
+                self._stage.send(SpeechStarted(spoken.item_id, audio_ms))
                 self._take_floor()
                 self._interruptions.weigh(spoken, self._hearing)
                 self._stage.start(self._watch_for_starvation, spoken)
@@ -250,7 +250,7 @@ class Listening:
         if not self._recogniser.ends_turns:
             self._recogniser.finish_utterance()
         self._stage.move(FloorEvent.SPEECH_STOPPED)
-        self._stage.channel.send(SpeechStopped(spoken.item_id, audio_ms))
+        self._stage.send(SpeechStopped(spoken.item_id, audio_ms))
 
     def _silence_grew(self, silence_ms: int) -> None:
         spoken = self.spoken
@@ -285,7 +285,7 @@ class Listening:
         spoken = self.spoken
         if spoken is None or not spoken.take(transcript, self._stage.clock.now_s()):
             return
-        self._stage.channel.send(PartialTranscript(spoken.item_id, spoken.text))
+        self._stage.send(PartialTranscript(spoken.item_id, spoken.text))
         self._interruptions.weigh(spoken, self._hearing)
         if self.spoken is not spoken:
             return  # It was no turn.
@@ -334,7 +334,7 @@ class Listening:
         wanted = self._stage.turns.replies_by_itself or self._reply_wanted
         self._reply_wanted = False
         text = spoken.text
-        self._stage.channel.send(UserTurn(spoken.item_id, text, spoken=True, duration_s=spoken.speech_s))
+        self._stage.send(UserTurn(spoken.item_id, text, spoken=True, duration_s=spoken.speech_s))
         asked = ContextItem(spoken.item_id, Message(Role.USER, text, spoken.alternatives))
         if text:
             self._stage.context.add(asked)
@@ -354,7 +354,7 @@ class Listening:
         self.spoken = None
         self._reply_wanted = False
         self._recogniser.discard_utterance()
-        self._stage.channel.send(UserTurn(spoken.item_id, "", spoken=True, duration_s=spoken.speech_s))
+        self._stage.send(UserTurn(spoken.item_id, "", spoken=True, duration_s=spoken.speech_s))
 
     async def _commit_at_deadline(self, spoken: SpokenTurn) -> None:
         """Go on without the final transcript if it does not come."""
@@ -381,7 +381,7 @@ class Listening:
         now_s = self._stage.clock.now_s()
         if now_s - self._failure_told_at_s >= _TELL_AGAIN_S:
             self._failure_told_at_s = now_s
-            self._stage.channel.send(SessionFailure("hearing_failed", f"Some speech was lost: {error}"))
+            self._stage.send(SessionFailure("hearing_failed", f"Some speech was lost: {error}"))
 
     def _recogniser_set_back(self, setback: Setback) -> None:
         """Note what went wrong on the turn that it happened in; between turns nobody was kept waiting."""
@@ -389,7 +389,7 @@ class Listening:
             self.spoken.timeline.had_setback(setback)
 
     def _recogniser_failed(self, error: ProviderError) -> None:
-        self._stage.channel.send(
+        self._stage.send(
             SessionFailure("recogniser_failed", f"Speech is not being recognised just now: {error}")
         )
 

@@ -174,7 +174,7 @@ class Replies:
         from_ms = reply.resume()
         if Mark.AUDIO_SENT in reply.timeline:
             until_ms = round(reply.playing.made_s * 1000) if reply.is_made else None
-            self._stage.channel.send(ReplyResumed(reply.id, reply.item_id, from_ms, until_ms))
+            self._stage.send(ReplyResumed(reply.id, reply.item_id, from_ms, until_ms))
         reply.let_out()
 
     def interrupt(self, status: TurnStatus) -> bool:
@@ -255,7 +255,7 @@ class Replies:
         reply.truth = PlayoutTruth.REPORTED
         heard = reply.heard_text(played_ms / 1000)
         self._stage.context.heard(item_id, heard)
-        self._stage.channel.send(TurnMeasured(reply.report(heard)))
+        self._stage.send(TurnMeasured(reply.report(heard)))
         return True
 
     def _silence_left(self) -> None:
@@ -324,14 +324,14 @@ class Replies:
             reply.truth = PlayoutTruth.REPORTED
         reply.timeline.record(Mark.AUDIO_PLAYED, self._stage.clock.now_s())
         self._stage.move(FloorEvent.PLAYBACK_STARTED)
-        self._stage.channel.send(TurnMeasured(reply.report("")))
+        self._stage.send(TurnMeasured(reply.report("")))
 
     async def _fail(self, reply: Reply, reason: str) -> None:
         """Tell of a reply that can't be made, and say so to the user's ear if that is possible."""
         if reply.is_over:
             return
         _log.warning("reply.failed", extra={"reason": reason})
-        self._stage.channel.send(SessionFailure("reply_failed", f"The answer could not be made: {reason}"))
+        self._stage.send(SessionFailure("reply_failed", f"The answer could not be made: {reason}"))
         await self._answering.apologise(reply)
         if not reply.is_over:
             heard = reply.heard_so_far()
@@ -363,4 +363,4 @@ class Replies:
         self._stage.context.heard(reply.item_id, heard)
         self._answering.tell_done(reply, _REPLY_STATUS[status], detail)
         reply.playing.close()
-        self._stage.channel.send(TurnMeasured(reply.report(heard)))
+        self._stage.send(TurnMeasured(reply.report(heard)))

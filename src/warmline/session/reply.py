@@ -166,7 +166,7 @@ class Reply:
         if self.standing is Standing.DRAFT:
             self._held.append(event)
         else:
-            self._stage.channel.send(event)
+            self._stage.send(event)
 
     def mark(self, mark: Mark) -> None:
         """Record the first of its kind on the turn's timeline."""
@@ -205,6 +205,7 @@ class Reply:
     def found(self, passages: Sequence[Passage]) -> None:
         """Put what retrieval found beside what was asked."""
         assert self.asked is not None
+        self.timeline.passages = len(passages)
         self.asked = replace(self.asked, message=replace(self.asked.message, passages=tuple(passages)))
         self._stage.context.found(self.asked.item_id, passages)
 
@@ -331,7 +332,7 @@ class Reply:
         """Begin to be heard: everything that is held and due leaves in this call."""
         held, self._held = self._held, []
         for event in held:
-            self._stage.channel.send(event)
+            self._stage.send(event)
         self.adopted.set()
         self.playing.open()
 

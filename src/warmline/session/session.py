@@ -8,12 +8,20 @@ the deadlines) is a task in the session's one task group.
 from __future__ import annotations
 
 import contextvars
+from collections.abc import Callable
 
 import anyio
 
 from warmline.core.clock import Clock
 from warmline.core.ids import new_id
-from warmline.interfaces.channel import Channel, EndReason, SessionFailure, TurnSettings, UserTurn
+from warmline.interfaces.channel import (
+    Channel,
+    EndReason,
+    SessionEvent,
+    SessionFailure,
+    TurnSettings,
+    UserTurn,
+)
 from warmline.interfaces.llm import Message, Role
 from warmline.session.context import Context, ContextItem
 from warmline.session.greeting import Greeting
@@ -64,6 +72,10 @@ class Session:
     def context(self) -> Context:
         """What the model is shown."""
         return self._stage.context
+
+    def watch(self, on_event: Callable[[SessionEvent], None]) -> None:
+        """Have every event told to somebody besides, on the event loop, just before the channel is told."""
+        self._stage.watchers.append(on_event)
 
     async def run(self) -> None:
         """Hold the conversation until it ends; no task of it is left when this returns.
@@ -146,7 +158,7 @@ class Session:
         timeline.record(Mark.TEXT_RECEIVED, self._stage.clock.now_s())
         asked = ContextItem(new_id("item"), Message(Role.USER, text))
         self._stage.context.add(asked)
-        self._stage.channel.send(UserTurn(asked.item_id, text, spoken=False, duration_s=0.0))
+        self._stage.send(UserTurn(asked.item_id, text, spoken=False, duration_s=0.0))
         self._stage.move(FloorEvent.TEXT_RECEIVED)
         self._replies.begin(timeline, asked)
 
@@ -242,6 +254,6 @@ class Session:
 
     def _tell_that_it_expired(self) -> None:
         minutes = self._stage.settings.session_s / 60
-        self._stage.channel.send(
+        self._stage.send(
             SessionFailure("session_expired", f"A session lasts {minutes:g} minutes at most; start a new one")
         )

@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 
 from warmline.core.clock import Clock
 from warmline.core.ids import new_id
-from warmline.interfaces.channel import Channel, EndReason, FloorChanged, TurnSettings
+from warmline.interfaces.channel import Channel, EndReason, FloorChanged, SessionEvent, TurnSettings
 from warmline.session.context import Context
 from warmline.session.settings import SessionSettings
 from warmline.turns.floor import Floor, FloorEvent, next_floor
@@ -48,6 +48,9 @@ class Stage:
 
         if not channel.is_ringing:
             self.answered.set()
+        self.watchers: list[Callable[[SessionEvent], None]] = []
+        """Told of every event beside the channel, and before it; must not fail."""
+
         self.ended = anyio.Event()
         self.end_reason: EndReason | None = None
 
@@ -65,8 +68,14 @@ class Stage:
         before, self.floor = self.floor, next_floor(self.floor, event)
         if before is not self.floor:
             _log.debug("floor.moved", extra={"floor": self.floor.value, "by": event.value})
-            self.channel.send(FloorChanged(self.floor))
+            self.send(FloorChanged(self.floor))
             self.stir()
+
+    def send(self, event: SessionEvent) -> None:
+        """Tell the channel, and whoever watches, what happened."""
+        for watch in self.watchers:
+            watch(event)
+        self.channel.send(event)
 
     def stir(self) -> None:
         """Wake whoever waits for something to happen."""

@@ -82,6 +82,15 @@ class TurnReport:
     drafts: tuple[DraftReport, ...] = ()
     """The guesses that the turn was over, oldest first; the last may be the one that was right."""
 
+    origin_s: float | None = None
+    """The origin, by the session's clock; None where nothing says from when the user waited."""
+
+    passages: int | None = None
+    """How many the answer was given; None if nothing was looked up for it."""
+
+    debounce_ms: int | None = None
+    """How long a pause had to be before a draft was begun; None without drafts."""
+
     setbacks: tuple[Setback, ...] = ()
     """What went wrong with providers during it, oldest first; instants are of the session's clock."""
 
@@ -131,6 +140,9 @@ def turn_report(
             replace(draft, begun_us=draft.begun_us - (zero or 0), ended_us=draft.ended_us - (zero or 0))
             for draft in timeline.drafts
         ),
+        origin_s=None if zero is None else zero / 1_000_000,
+        passages=timeline.passages,
+        debounce_ms=timeline.debounce_ms,
         setbacks=tuple(timeline.setbacks),
         underruns=underruns,
         underrun_us=microseconds(underrun_s),

@@ -28,7 +28,9 @@ class Timeline:
     """The marks of one turn.
 
     What changes here: `_at_us`, and only in `record`, `resume_listening` and `adopt`; lines, notes and
-    drafts, which only grow. A mark is recorded once, after its causes; so the time between a mark and
+    drafts, which only grow; the two figures, which whoever knows them sets.
+
+    A mark is recorded once, after its causes; so the time between a mark and
     any mark that `comes_after` it can't be negative.
     """
 
@@ -38,6 +40,11 @@ class Timeline:
         self._notes: list[Note] = []
         self._drafts: list[DraftReport] = []
         self._setbacks: list[Setback] = []
+        self.passages: int | None = None
+        """How many the answer was given; None while nothing was looked up for it."""
+
+        self.debounce_ms: int | None = None
+        """How long a pause had to be before a draft was begun; None without drafts."""
 
     @property
     def marks(self) -> Mapping[Mark, int]:
@@ -100,6 +107,7 @@ class Timeline:
         self._at_us = {**branch._at_us, **self._at_us}
         self._lines += branch._lines
         self._setbacks += branch._setbacks
+        self.passages = branch.passages if branch.passages is not None else self.passages
         self._notes = sorted([*self._notes, *branch._notes], key=lambda note: note.at_us)
 
     def __contains__(self, mark: Mark) -> bool:

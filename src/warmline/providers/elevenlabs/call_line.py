@@ -117,6 +117,7 @@ class CallLine:
                     age_s=self._use.age_s + now_s - self._leased_at_s,
                     waited_s=now_s - asked_at_s,
                     cost=self._use.cost,
+                    region=self._use.region,
                 )
             )
         return ContextFeed(line, context_id, self._stopped, self._distrust)

@@ -256,7 +256,7 @@ class Calls:
         """Return the call's session, which runs."""
         session = Session(call.channel, self._providers, self._settings_of[call.id], self._clock)
         call.channel.attach(session)
-        self._sessions.begin(call.id, session, on_end)
+        self._sessions.begin(call.id, session, {"channel": call.network.name}, on_end)
         return session
 
     def place(self, call: Call) -> StreamPlace:

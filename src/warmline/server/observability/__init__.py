@@ -1,0 +1,1 @@
+"""What the operator sees of turns: the log's lines, what is kept, the dashboard, metrics, alerts."""
