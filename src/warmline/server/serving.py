@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -15,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from warmline.core.clock import SystemClock, unix_now_s
+from warmline.core.collecting import collect_when_calm
 from warmline.errors import ConfigError
 from warmline.server.access import Access
 from warmline.server.assembly import provider_facts, session_settings
@@ -36,10 +36,6 @@ from warmline.session.ready_made import make_ahead
 from warmline.session.settings import Providers
 
 __all__ = ["bind", "serve"]
-
-_COLLECT_AFTER: Final = 10_000
-"""Objects made and not freed by themselves, after which the collector looks at the new ones. Python's 700 are
-made by a call several times a second, and next to none of them wait for the collector."""
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -134,10 +130,7 @@ async def serve(
             tasks.start_soon(vitals.run)
             for audio_format in telephone_formats(settings.telnyx, settings.twilio):
                 tasks.start_soon(make_ahead, providers, call_settings, audio_format)
-            # What exists now stays: the collector need not look at it again in the middle of a turn.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
+            tasks.start_soon(collect_when_calm, lambda: not sessions.has_somebody_waiting)
             on_ready()
             try:
                 yield
