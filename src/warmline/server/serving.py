@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -139,7 +140,7 @@ async def serve(
 
     async with (
         open_networks(settings) as networks,
-        _messages(settings, knowledge, providers, int(listener.getsockname()[1])) as message_routes,
+        _messages(settings, knowledge, providers, observer, int(listener.getsockname()[1])) as message_routes,
     ):
         routes += message_routes
         for each in networks:
@@ -161,7 +162,7 @@ async def serve(
 
 @asynccontextmanager
 async def _messages(
-    settings: Settings, knowledge: Knowledge, providers: Providers, port: int
+    settings: Settings, knowledge: Knowledge, providers: Providers, observer: Observer, port: int
 ) -> AsyncIterator[Sequence[Route]]:
     """Answer messages, if any are to be answered; return where they come to."""
     if settings.whatsapp.token is None:
@@ -171,7 +172,8 @@ async def _messages(
     from warmline.server.whatsapp.opening import open_whatsapp
 
     told = session_settings(settings)
-    async with open_whatsapp(settings, knowledge, providers, told, port=port) as routes:
+    watching = partial(observer.watching, facts={"channel": "whatsapp"})
+    async with open_whatsapp(settings, knowledge, providers, told, port=port, watching=watching) as routes:
         yield routes
 
 

@@ -19,16 +19,6 @@ pytestmark = [pytest.mark.loop, pytest.mark.anyio]
 UNIX_S = 1_800_000_000.0
 
 
-class Watched:
-    """A session, as far as an observer is concerned."""
-
-    def __init__(self) -> None:
-        self.tell = None
-
-    def watch(self, on_event):
-        self.tell = on_event
-
-
 def report(number, status=TurnStatus.COMPLETED, *, began_s=0.0, heard="the whole answer"):
     timeline = Timeline()
     for mark, after_s in ((Mark.TEXT_RECEIVED, 0.0), (Mark.TURN_COMMITTED, 0.0), (Mark.LLM_STARTED, 0.25)):
@@ -51,11 +41,9 @@ def observed(*events, vitals=None):
     observer = Observer(
         (kept.append, log_turn), clock, lambda: UNIX_S, vitals or Vitals(clock), {"llm": "openai"}
     )
-    session = Watched()
-    observer.began("sess_1", session, {"channel": "browser"})
+    take = observer.watching("sess_1", {"channel": "browser"})
     for event in events:
-        session.tell(event)
-    observer.ended("sess_1")
+        take(event)
     return kept
 
 
