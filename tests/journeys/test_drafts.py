@@ -67,13 +67,13 @@ async def test_the_sound_of_a_draft_is_there_when_the_turn_is_committed():
         await talk.caller.is_silent(3)
     [turn] = talk.line.turns()
     ms = {name: round(us / 1000) for name, us in turn.marks_us.items()}
-    assert ms["draft_begun"] == ms["transcript_final"] == 332
-    assert ms["tts_first_audio"] == 432
-    assert ms["turn_committed"] == ms["audio_sent"] == 512
-    assert turn.response_us == pytest.approx(522_000, abs=20)
+    assert ms["draft_begun"] == ms["transcript_final"] == 357
+    assert ms["tts_first_audio"] == 457
+    assert ms["turn_committed"] == ms["audio_sent"] == 537
+    assert turn.response_us == pytest.approx(547_000, abs=20)
     charged = {c.name: c.duration_us for c in turn.contributions}
     assert sum(charged.values()) == turn.response_us
-    assert charged["endpointing"] == pytest.approx(512_000, abs=20)
+    assert charged["endpointing"] == pytest.approx(537_000, abs=20)
     assert charged["model"] == charged["voice"] == charged["retrieval"] == 0
     assert outcomes(turn) == [DraftEvent.COMMITTED.value]
     assert turn.waste.prompt_tokens == turn.waste.tokens == turn.waste.characters == 0
@@ -84,16 +84,16 @@ async def test_the_sound_of_a_draft_is_there_when_the_turn_is_committed():
 
 
 async def test_what_a_draft_has_not_done_by_the_commit_is_all_that_is_waited_for():
-    """332 + 250 + 120, where it would have been 512 + 250 + 120."""
+    """357 + 250 + 120, where it would have been 537 + 250 + 120."""
     async with conversation(hands_with(0.25, 0.12), "when do you open") as talk:
         await talk.caller.is_silent(1.0)
         await talk.caller.speaks(1.5)
         await talk.caller.is_silent(3)
     [turn] = talk.line.turns()
-    assert turn.marks_us["audio_sent"] == pytest.approx(702_000, abs=1000)
+    assert turn.marks_us["audio_sent"] == pytest.approx(727_000, abs=1000)
     assert sum(c.duration_us for c in turn.contributions) == turn.response_us
     assert {c.name: round(c.duration_us / 1000) for c in turn.contributions if c.duration_us} == {
-        "endpointing": 512,
+        "endpointing": 537,
         "model": 70,
         "voice": 120,
         "delivery": 10,
