@@ -12,12 +12,16 @@ from urllib.parse import urlsplit
 import anyio
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from warmline.core.clock import SystemClock, unix_now_s
 from warmline.errors import ConfigError
 from warmline.server.access import Access
 from warmline.server.assembly import provider_facts, session_settings
+from warmline.server.observability.dashboard.access import dashboard_access
+from warmline.server.observability.dashboard.live import LiveCalls
+from warmline.server.observability.dashboard.routes import dashboard_routes
+from warmline.server.observability.dashboard.shown import Shown
 from warmline.server.observability.observer import Observer, log_turn
 from warmline.server.pages import application
 from warmline.server.realtime import REALTIME_PATH, Realtime
@@ -93,7 +97,8 @@ async def serve(
     )
     vitals = Vitals(SystemClock())
     observer = Observer((log_turn,), SystemClock(), unix_now_s, vitals, provider_facts(settings, providers))
-    sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s, (observer,))
+    live = LiveCalls(unix_now_s)
+    sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s, (observer, live))
     realtime = Realtime(
         sessions,
         providers,
@@ -112,7 +117,7 @@ async def serve(
         SystemClock(),
     )
     sockets = {REALTIME_PATH: realtime.accept}
-    routes = api_routes(calls, access)
+    routes: list[BaseRoute] = [*api_routes(calls, access)]
     facts = {
         "example_questions": knowledge.example_questions,
         "documents": {
@@ -153,6 +158,15 @@ async def serve(
             calls.add_network(each.network, each.make_wire)
             sockets[f"/{each.network.name}/media/"] = calls.accept
             routes += each.routes(calls)
+        if settings.dashboard.enabled:
+            shown = Shown(
+                live=live,
+                figures=health,
+                pools=lambda: [*providers.pools(), *(pool for each in networks for pool in each.pools())],
+                drafts_band=(settings.drafts.cancelled_low, settings.drafts.cancelled_high),
+                recordings=calls.recordings,
+            )
+            routes += dashboard_routes(shown, dashboard_access(settings))
         config = uvicorn.Config(
             application(access, facts, health, lifespan, routes),
             http="auto",
@@ -163,7 +177,7 @@ async def serve(
             timeout_graceful_shutdown=1,
             server_header=False,
         )
-        await _run(_Server(config), listener)
+        await _run(_Server(config, on_stop=live.close), listener)
 
 
 @asynccontextmanager
@@ -185,9 +199,18 @@ async def _messages(
 class _Server(uvicorn.Server):
     """uvicorn without its signal handling: that would end the process before the providers are closed."""
 
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Answers that go on for as long as the server does end now; else they would be waited for.
+        self._on_stop()
+        await super().shutdown(sockets)
 
 
 def _host_of(url: str) -> tuple[str, ...]:

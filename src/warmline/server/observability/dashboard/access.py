@@ -17,9 +17,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from warmline.server.access import Refusal
-from warmline.server.settings import Secret
+from warmline.server.settings import Secret, Settings
 
-__all__ = ["COOKIE", "COOKIE_LIFE_S", "DashboardAccess"]
+__all__ = ["COOKIE", "COOKIE_LIFE_S", "DashboardAccess", "dashboard_access"]
 
 COOKIE: Final = "warmline_dashboard"
 COOKIE_LIFE_S: Final = 12 * 3600
@@ -64,9 +64,10 @@ class DashboardAccess:
             cookie: The value of the one called `COOKIE`; empty without.
             now_unix_s: The instant, in seconds since 1970.
         """
-        elsewhere = self.check_origin(headers)
-        if elsewhere is not None:
-            return elsewhere
+        return self.check_origin(headers) or self.check_key(headers, cookie, now_unix_s)
+
+    def check_key(self, headers: Mapping[str, str], cookie: str, now_unix_s: int) -> Refusal | None:
+        """Do the same wherever the request comes from; for what holds nothing, such as the empty page."""
         if self.is_open(headers):
             return None
         if self._api_key is None:
@@ -110,6 +111,17 @@ class DashboardAccess:
     def _sign(self, text: str) -> str:
         told = text.encode("utf-8", "surrogateescape")
         return hmac.new(self._secret, told, hashlib.sha256).hexdigest()
+
+
+def dashboard_access(settings: Settings) -> DashboardAccess:
+    """Return the rules that settings make."""
+    server = settings.server
+    public_names = (*server.allowed_hosts, *server.public_origins, settings.phone.public_url)
+    return DashboardAccess(
+        host=server.host,
+        public_names=[name for name in public_names if name],
+        api_key=server.api_key,
+    )
 
 
 _NO_KEY: Final = Refusal(

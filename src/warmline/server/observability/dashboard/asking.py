@@ -9,7 +9,15 @@ from typing import Final, cast, get_args
 
 from warmline.store.turn_views import FACTS, Cursor, Order, Window
 
-__all__ = ["WINDOWS_S", "BadQuery", "OverviewQuery", "TurnsQuery", "asked_overview", "asked_turns", "asked_window"]
+__all__ = [
+    "WINDOWS_S",
+    "BadQuery",
+    "OverviewQuery",
+    "TurnsQuery",
+    "asked_overview",
+    "asked_turns",
+    "asked_window",
+]
 
 WINDOWS_S: Final[Mapping[str, float]] = {
     "15m": 15 * 60,
@@ -81,9 +89,7 @@ def asked_overview(pairs: Iterable[tuple[str, str]], now_unix_s: float) -> Overv
 
 def asked_turns(pairs: Iterable[tuple[str, str]], now_unix_s: float) -> TurnsQuery:
     """Return which turns a query asks for; as `asked_overview`."""
-    given = _once(
-        pairs, (*_WINDOW, *FACTS, "order", "limit", "before_value", "before_call", "before_number")
-    )
+    given = _once(pairs, (*_WINDOW, *FACTS, "order", "limit", "before_value", "before_call", "before_number"))
     order = given.get("order", "newest")
     if order not in get_args(Order):
         raise BadQuery(f"order is {order!r}; it must be one of {', '.join(get_args(Order))}")
