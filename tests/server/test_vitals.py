@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import anyio
 import pytest
@@ -33,3 +34,24 @@ async def test_lags_are_forgotten_when_a_hundred_others_were_noted():
 
 async def test_a_loop_that_was_not_looked_at_yet_has_no_lag():
     assert Vitals(LoopClock()).figures()["loop_lag_max_ms"] == 0.0
+
+
+async def test_the_collector_s_pauses_are_added_up_since_an_instant():
+    clock = LoopClock()
+    vitals = Vitals(clock)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(vitals.run)
+        await anyio.sleep(1)
+        since_s = clock.now_s()
+        callbacks = len(gc.callbacks)
+        collected = gc.callbacks[-1]
+        assert vitals.collected_s(since_s) == 0.0
+        for took_s in (0.25, 0.5):
+            collected("start", {})
+            await anyio.sleep(took_s)
+            collected("stop", {})
+        assert vitals.collected_s(since_s) == pytest.approx(0.75)
+        await anyio.sleep(1)
+        assert vitals.collected_s(clock.now_s()) == 0.0
+        tasks.cancel_scope.cancel()
+    assert len(gc.callbacks) == callbacks - 1

@@ -102,7 +102,14 @@ async def _served(told: Told) -> None:
         llm=_Model(told),
         tts=_Voice(told),
     )
-    opened = opening.open_whatsapp(settings, knowledge(), providers, SessionSettings(), port=told.port)
+    opened = opening.open_whatsapp(
+        settings,
+        knowledge(),
+        providers,
+        SessionSettings(),
+        port=told.port,
+        watching=lambda job_id: lambda event: None,
+    )
     async with opened as routes:
         config = uvicorn.Config(
             Starlette(routes=list(routes)), host="127.0.0.1", port=told.port, log_config=None, lifespan="off"

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from warmline.cli.running import run
+from warmline.core.collecting import collect_when_calm
 from warmline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -110,10 +111,12 @@ async def _simulate(wanted: _Wanted) -> None:
                 print(found.description().decode(), flush=True)  # noqa: T201 - it is the output
             else:
                 _tell(found, wanted.certificate or found.certificate, console)
-            if wanted.while_stdin:
-                await anyio.to_thread.run_sync(_until_stdin_ends, abandon_on_cancel=True)
-            else:
-                await anyio.sleep_forever()
+            async with anyio.create_task_group() as tasks:
+                # Whoever asks a simulator waits for it, always.
+                tasks.start_soon(collect_when_calm, lambda: False)
+                if wanted.while_stdin:
+                    await anyio.to_thread.run_sync(_until_stdin_ends, abandon_on_cancel=True)
+                    tasks.cancel_scope.cancel()
     finally:
         starting.stop()
 

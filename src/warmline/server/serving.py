@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
 from warmline.core.clock import SystemClock, unix_now_s
+from warmline.core.collecting import collect_when_calm
 from warmline.errors import ConfigError
 from warmline.server.access import Access
 from warmline.server.assembly import provider_facts, session_settings
@@ -40,10 +41,6 @@ from warmline.session.ready_made import make_ahead
 from warmline.session.settings import Providers
 
 __all__ = ["bind", "serve"]
-
-_COLLECT_AFTER: Final = 10_000
-"""Objects made and not freed by themselves, after which the collector looks at the new ones. Python's 700 are
-made by a call several times a second, and next to none of them wait for the collector."""
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -139,10 +136,7 @@ async def serve(
             tasks.start_soon(vitals.run)
             for audio_format in telephone_formats(settings.telnyx, settings.twilio):
                 tasks.start_soon(make_ahead, providers, call_settings, audio_format)
-            # What exists now stays: the collector need not look at it again in the middle of a turn.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
+            tasks.start_soon(collect_when_calm, lambda: not sessions.has_somebody_waiting)
             on_ready()
             try:
                 yield
@@ -151,7 +145,7 @@ async def serve(
 
     async with (
         open_networks(settings) as networks,
-        _messages(settings, knowledge, providers, int(listener.getsockname()[1])) as message_routes,
+        _messages(settings, knowledge, providers, observer, int(listener.getsockname()[1])) as message_routes,
     ):
         routes += message_routes
         for each in networks:
@@ -182,7 +176,7 @@ async def serve(
 
 @asynccontextmanager
 async def _messages(
-    settings: Settings, knowledge: Knowledge, providers: Providers, port: int
+    settings: Settings, knowledge: Knowledge, providers: Providers, observer: Observer, port: int
 ) -> AsyncIterator[Sequence[Route]]:
     """Answer messages, if any are to be answered; return where they come to."""
     if settings.whatsapp.token is None:
@@ -192,7 +186,8 @@ async def _messages(
     from warmline.server.whatsapp.opening import open_whatsapp
 
     told = session_settings(settings)
-    async with open_whatsapp(settings, knowledge, providers, told, port=port) as routes:
+    watching = partial(observer.watching, facts={"channel": "whatsapp"})
+    async with open_whatsapp(settings, knowledge, providers, told, port=port, watching=watching) as routes:
         yield routes
 
 

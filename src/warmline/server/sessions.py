@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 
 from warmline.session.session import Session
+from warmline.turns.floor import Floor
 
 __all__ = ["SessionObserver", "Sessions"]
 
 _log = logging.getLogger(__name__)
+
+
+_WAITING: Final = frozenset({Floor.ENDPOINTING, Floor.THINKING})
 
 
 class SessionObserver(Protocol):
@@ -58,6 +62,11 @@ class Sessions:
     def has_room(self) -> bool:
         """Whether another may begin."""
         return self._tasks is not None and len(self._active) < self.most
+
+    @property
+    def has_somebody_waiting(self) -> bool:
+        """Whether somebody has finished speaking, or may have, and hears nothing yet."""
+        return any(session.floor in _WAITING for session in self._active.values())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

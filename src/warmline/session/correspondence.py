@@ -6,9 +6,9 @@ known whole. The rest is a session's: passages, tools, the model, failover and t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import anyio
@@ -26,24 +26,14 @@ from warmline.session.replies import Replies
 from warmline.session.settings import Providers, SessionSettings
 from warmline.session.stage import Stage
 from warmline.timeline.marks import Mark
-from warmline.timeline.report import TurnReport
 from warmline.timeline.timeline import Timeline
 from warmline.turns.floor import FloorEvent
 from warmline.turns.sentences import split_sentences
 
-__all__ = ["Answer", "Correspondence"]
+__all__ = ["Correspondence"]
 
 _RETRIEVAL_S: Final = 5.0
 """What passages are worth waiting for where nobody holds a telephone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is said to a message."""
-
-    text: str
-    report: TurnReport | None
-    """Where the time went; None if that was not measured."""
 
 
 class Correspondence:
@@ -70,18 +60,24 @@ class Correspondence:
         )
         self._clock = clock
 
-    async def answer(self, before: Sequence[Message], text: str) -> Answer:
+    async def answer(
+        self,
+        before: Sequence[Message],
+        text: str,
+        on_event: Callable[[SessionEvent], None] = lambda event: None,
+    ) -> str:
         """Return what is said to `text`.
 
         Args:
             before: The conversation so far, oldest first.
             text: What the person said.
+            on_event: Told what a session's channel is told, its turn's figures among it.
 
         Raises:
             ProviderError: nobody could answer.
         """
         with in_background():
-            return await self._answer(before, text)
+            return await self._answer(before, text, on_event)
 
     async def speak(self, text: str, audio_format: AudioFormat) -> bytes:
         """Return a text as sound, whole.
@@ -104,9 +100,12 @@ class Correspondence:
                     await voice.aclose()
         return bytes(spoken)
 
-    async def _answer(self, before: Sequence[Message], text: str) -> Answer:
+    async def _answer(
+        self, before: Sequence[Message], text: str, on_event: Callable[[SessionEvent], None]
+    ) -> str:
         page = _Page()
         stage = Stage(page, self._settings, self._clock)
+        stage.watchers.append(on_event)
         for message in before:
             stage.context.add(ContextItem(new_id("item"), message))
         replies = Replies(stage, self._providers, lambda: None)
@@ -128,13 +127,13 @@ class Correspondence:
         assert page.reply is not None
         if page.reply.status is not ReplyStatus.COMPLETED:
             raise ProviderUnavailable(page.reply.detail, provider="llm", phase="stream")
-        return Answer(page.reply.text, page.report)
+        return page.reply.text
 
 
 class _Page:
     """Implements `warmline.interfaces.channel.Channel`: takes one reply in writing.
 
-    What changes here: the reply, once; the report, with each that comes.
+    What changes here: the reply, once.
     """
 
     telephone = None
@@ -146,16 +145,13 @@ class _Page:
 
     def __init__(self) -> None:
         self.reply: ReplyDone | None = None
-        self.report: TurnReport | None = None
         self.done = anyio.Event()
 
     def send(self, event: SessionEvent) -> None:
         if isinstance(event, ReplyDone):
             self.reply = event
-        elif isinstance(event, TurnMeasured):
-            self.report = event.report
-            if self.reply is not None:
-                self.done.set()
+        elif isinstance(event, TurnMeasured) and self.reply is not None:
+            self.done.set()
 
     def play(self, reply_id: str, audio: bytes) -> None:
         """Take no sound; none is made."""

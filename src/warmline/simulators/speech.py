@@ -26,6 +26,9 @@ __all__ = ["Began", "Ear", "HeardText", "Slice", "Speech", "Spoken"]
 
 _THRESHOLD: Final = 0.5
 _SLICE_S: Final = SLICE_MS / 1000
+_KEPT_TEXTS: Final = 64
+"""Sentences whose sound is kept: a scripted provider says the same ones again and again."""
+
 _CATCH_UP_S: Final = 10.0
 _WORD_S: Final = 0.2
 """What a scripted word takes to be said: 300 a minute, which is fast."""
@@ -85,6 +88,9 @@ class Speech:
         self.voice = OfflineVoice()
         self.activity = OfflineVoiceActivity()
         self._recogniser = OfflineRecogniser(sentences, spare_processes=0, max_processes=streams)
+        self._made: dict[tuple[str, AudioFormat], Spoken] = {}
+        """What was spoken lately; the oldest first."""
+
         self._held = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -104,7 +110,14 @@ class Speech:
         await self._held.__aexit__(exc_type, exc, traceback)
 
     async def spoken(self, text: str, audio_format: AudioFormat) -> Spoken:
-        """Return a text's audio and where its words lie."""
+        """Return a text's audio and where its words lie; what was said before is not made anew."""
+        made = self._made.pop((text, audio_format), None) or await self._synthesised(text, audio_format)
+        self._made[text, audio_format] = made
+        while len(self._made) > _KEPT_TEXTS:
+            del self._made[next(iter(self._made))]
+        return made
+
+    async def _synthesised(self, text: str, audio_format: AudioFormat) -> Spoken:
         audio = bytearray()
         words: list[SpokenWord] = []
         async with self.voice.synthesise(text, audio_format) as chunks:

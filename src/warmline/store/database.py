@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from warmline.errors import ConfigError
-from warmline.store.schema import METADATA
+from warmline.store.migrations import migrate
 
 __all__ = ["Database", "database_url"]
 
@@ -80,19 +80,19 @@ class Database:
         return self._file is None or self._file.exists()
 
     def __enter__(self) -> Self:
-        """Create what is missing of the tables.
+        """Bring the tables to where this version needs them.
 
         Raises:
-            ConfigError: the database can't be had.
+            ConfigError: the database can't be had, or a newer version made it.
         """
         try:
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
             with self.engine.begin() as connection:
-                # Of several processes that start at once one creates, and the others wait.
+                # Of several processes that start at once one migrates, and the others wait.
                 connection.execute(_ALONE[self.engine.dialect.name])
-                METADATA.create_all(connection)
-        except (SQLAlchemyError, OSError) as error:
+                migrate(connection)
+        except (SQLAlchemyError, OSError, ConfigError) as error:
             self.engine.dispose()
             problem = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise ConfigError(f"opening {self.shown} (store.url): {problem}") from error

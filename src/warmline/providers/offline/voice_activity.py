@@ -6,6 +6,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -26,6 +27,10 @@ _log = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 32
 """Slices taken at a time: 1.5 ms. A larger batch costs the same for each slice (46 us) and makes all wait."""
+
+_GATHER_S: Final = 0.004
+"""How long slices are let gather where several streams speak at once: one alone costs 98 us, one of sixteen
+33, and each batch wakes the event loop. A single stream's slices, 32 ms apart, never wait."""
 
 MAX_WAITING_SLICES: Final = 1875
 """A minute of one stream, so that a client may send a recording at once. A detector that is so far behind
@@ -183,9 +188,12 @@ class OfflineVoiceActivity:
         assert self._loop is not None
         try:
             while taken := self._next_batch():
+                is_busy = len(taken) > 1 or not self._submitted.empty()
                 for audio_format in dict.fromkeys(line.audio_format for line, _ in taken):
                     batch = [each for each in taken if each[0].audio_format == audio_format]
                     self._infer(batch, pcm16_decoder(audio_format.encoding))
+                if is_busy and self._submitted.qsize() < MAX_BATCH:
+                    time.sleep(_GATHER_S)
         except Exception as problem:  # noqa: BLE001 - whatever it is, the sessions must be told
             self._problem = f"its thread failed: {problem}"
             _log.exception("voice_activity.failed")

@@ -72,7 +72,11 @@ class Observer:
 
     def began(self, session_id: str, session: Session, facts: Mapping[str, str]) -> None:
         """Watch a session, which is about to run; `facts` are its own."""
-        session.watch(_Watch(self, session_id, {**self._facts, **facts}).take)
+        session.watch(self.watching(session_id, facts))
+
+    def watching(self, session_id: str, facts: Mapping[str, str]) -> Callable[[SessionEvent], None]:
+        """Return what is to be told of a session's events; `facts` are its own."""
+        return _Watch(self, session_id, {**self._facts, **facts}).take
 
     def ended(self, session_id: str) -> None:
         """Know that a session is over; its turns have been told."""

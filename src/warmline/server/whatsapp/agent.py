@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
@@ -20,19 +20,25 @@ from warmline.channels.whatsapp.media import recording_name
 from warmline.channels.whatsapp.splitting import split_for_notes
 from warmline.core.formats import PCM_24K
 from warmline.core.urgency import in_background
+from warmline.interfaces.channel import SessionEvent
 from warmline.interfaces.llm import Message, Role
 from warmline.interfaces.transcriber import Transcriber
+from warmline.server.whatsapp.policy import job_id_of
 from warmline.server.whatsapp.timing import timed
 from warmline.session.correspondence import Correspondence
 from warmline.store.messages import Exchange
 from warmline.store.outbox import Note
 
-__all__ = ["MessageAgent"]
+__all__ = ["MessageAgent", "Watching"]
 
 _log = logging.getLogger(__name__)
 
 _TYPING_S: Final = 20.0
 """WhatsApp shows that somebody is typing for 25 s."""
+
+
+Watching = Callable[[str], Callable[[SessionEvent], None]]
+"""Returns what is to be told of a session's events, by the session's id."""
 
 
 class MessageAgent:
@@ -44,6 +50,7 @@ class MessageAgent:
         transcriber: Transcriber,
         correspondence: Correspondence,
         *,
+        watching: Watching,
         language: str,
         most_bytes: int,
         at_once: int,
@@ -54,6 +61,7 @@ class MessageAgent:
             client: WhatsApp.
             transcriber: Who listens.
             correspondence: Who answers and speaks.
+            watching: Has a job's turn watched, by its id.
             language: What is spoken, as ISO 639-1; empty to find out.
             most_bytes: The largest recording that is taken.
             at_once: Messages that are listened to, answered or spoken at a time.
@@ -61,6 +69,7 @@ class MessageAgent:
         self._client = client
         self._transcriber = transcriber
         self._correspondence = correspondence
+        self._watching = watching
         self._language = language
         self._most_bytes = most_bytes
         self._places = anyio.CapacityLimiter(at_once)
@@ -105,7 +114,7 @@ class MessageAgent:
         ]
         async with self._at_work(message):
             with timed("retrieve and answer"):
-                return (await self._correspondence.answer(history, text)).text
+                return await self._correspondence.answer(history, text, self._watching(job_id_of(message)))
 
     async def speak(self, message: IncomingMessage, text: str) -> list[Note]:
         """Return an answer as voice notes, each of which WhatsApp plays with a touch.

@@ -26,7 +26,7 @@ from warmline.server.services.opened import lines_of
 from warmline.server.services.transcribers import open_transcriber
 from warmline.server.services.voices import chosen_voice, open_voice
 from warmline.server.settings import Secret, Settings, TelnyxTable, TwilioTable, WhatsAppTable
-from warmline.server.whatsapp.agent import MessageAgent
+from warmline.server.whatsapp.agent import MessageAgent, Watching
 from warmline.server.whatsapp.engine import JobEngine
 from warmline.server.whatsapp.policy import PAUSE, MessagePolicy
 from warmline.server.whatsapp.receiving import Receiving
@@ -58,6 +58,7 @@ async def open_whatsapp(
     session_settings: SessionSettings,
     *,
     port: int,
+    watching: Watching,
     now_s: Callable[[], float] = unix_now_s,
 ) -> AsyncIterator[Sequence[Route]]:
     """Answer messages; return where WhatsApp tells of them.
@@ -70,6 +71,7 @@ async def open_whatsapp(
         providers: Who answers and speaks; shared with live sessions, which go first.
         session_settings: What sessions are told.
         port: The server's, for the process's name.
+        watching: Has a message's turn watched, by its job's id.
         now_s: The wall clock, in seconds since 1970.
 
     Raises:
@@ -94,6 +96,7 @@ async def open_whatsapp(
             await _client(table, token, lines),
             transcriber,
             Correspondence(providers, session_settings, SystemClock()),
+            watching=watching,
             language=table.language,
             most_bytes=table.recording_bytes,
             at_once=table.at_once,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -44,6 +45,16 @@ async def _recording(step: Say, speech: Speech) -> bytes:
 
 def _read(step: Say) -> bytes:
     try:
-        return pcm16(step.audio or Path(step.recording).read_bytes(), RATE_HZ)
+        if step.audio:
+            return pcm16(step.audio, RATE_HZ)
+        path = Path(step.recording)
+        return _recorded(path, path.stat().st_mtime_ns)
     except (OSError, soundfile.LibsndfileError) as problem:
         raise InputError(f"reading recording {step.recording or 'that was given'}: {problem}") from problem
+
+
+@functools.lru_cache(maxsize=16)
+def _recorded(path: Path, changed_ns: int) -> bytes:
+    """Return a file's samples; many callers may say the same, and a file that has changed is read again."""
+    del changed_ns
+    return pcm16(path.read_bytes(), RATE_HZ)
