@@ -27,12 +27,15 @@ import { FACTS } from "./words.js";
 
 /** @type {Served} */
 const served = JSON.parse(find("warmline-dashboard", HTMLScriptElement).textContent ?? "{}");
+/** How many turns are listed at first; more are asked for by a press. */
+const FIRST_TURNS = "12";
+
 const choices = new Choices(location.search);
 const calls = new Calls();
-/** @type {Times} */
-let times;
-/** @type {Stages} */
-let stages;
+/** Whether plots can be drawn, once that is known: their file comes while the first figures do. */
+const drawing = served.plots && served.keeps_turns ? loadPlots() : Promise.resolve(false);
+/** @type {{times: Times, stages: Stages} | null} */
+let pictures = null;
 let asked = 0;
 /** @type {number | undefined} */
 let timer;
@@ -48,10 +51,12 @@ async function refresh() {
       ask("overview", choices.asked),
       choices.group_by ? ask("overview", { ...choices.asked, group_by: choices.group_by }) : null,
       ask("facts", { window: choices.window }),
-      ask("turns", { ...choices.asked, order: choices.order }),
+      ask("turns", { ...choices.asked, order: choices.order, limit: FIRST_TURNS }),
     ]);
+    const draws = await drawing;
     if (number !== asked) return;
     notice("");
+    picture(draws);
     show(all, apart, page);
     controls.offer(facts.facts);
   } catch (error) {
@@ -59,6 +64,18 @@ async function refresh() {
     if (number === asked) notice(error.message);
   }
   timer = setTimeout(() => void (document.hidden ? later() : refresh()), WINDOWS[choices.window].again_s * 1000);
+}
+
+/** Make the places of both pictures, once. @param {boolean} draws */
+function picture(draws) {
+  if (pictures) return;
+  pictures = {
+    times: new Times(find("times", HTMLElement), find("times-tools", HTMLElement), served, choices, () => void change(), draws),
+    stages: new Stages(find("stages", HTMLElement), served, draws),
+  };
+  if (draws) return;
+  const advice = ["Plots need one more package: ", element("code", {}, served.install_plots), ". Until then tables have the same figures."];
+  find("pictures", HTMLElement).before(element("p", { class: "advice", "data-testid": "no-plots" }, ...advice));
 }
 
 /** Nobody looks: go on when somebody does. */
@@ -85,8 +102,8 @@ function show(all, apart, page) {
   }
   find("tiles", HTMLElement).replaceChildren(...tiles(summary, served.band));
   if (apart) find("groups", HTMLElement).replaceChildren(groups(apart, FACTS[choices.group_by]));
-  times.show(apart ?? all);
-  stages.show(all);
+  pictures?.times.show(apart ?? all);
+  pictures?.stages.show(all);
   find("measures", HTMLElement).replaceChildren(measures(summary, served.measures, choices.measure, (measure) => {
     choices.measure = measure;
     void change();
@@ -146,10 +163,6 @@ async function begin() {
     choices.order = value;
     void change();
   }));
-  const draws = served.plots && (await loadPlots());
-  times = new Times(find("times", HTMLElement), find("times-tools", HTMLElement), served, choices, () => void change(), draws);
-  stages = new Stages(find("stages", HTMLElement), served, draws);
-  if (!draws) find("pictures", HTMLElement).before(element("p", { class: "advice", "data-testid": "no-plots" }, "Plots need one more package: ", element("code", {}, served.install_plots), ". Until then tables have the same figures."));
   await refresh();
   await openNamed();
 }

@@ -81,7 +81,7 @@ export class Plot {
       width: this.#place.clientWidth,
       height: this.#height,
       legend: { show: kind === "lines" },
-      cursor: { points: { show: kind === "lines" }, y: false, drag: { x: false, y: false } },
+      cursor: { ...(kind === "stack" ? { points: { show: false } } : {}), y: false, drag: { x: false, y: false } },
       scales: { y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ most) => [0, Math.max(most * 1.08, 1)] } },
       axes: [
         { ...axis, space: 70, values: timeValues },

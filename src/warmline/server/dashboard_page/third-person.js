@@ -6,6 +6,7 @@
 
 /** @type {[RegExp, string][]} */
 const CHANGES = [
+  [/\bYou speaking\b/g, "The caller speaking"],
   [/\bThis browser\b/g, "Their browser"],
   [/\bthis browser\b/g, "their browser"],
   [/\bYour\b/g, "Their"],

@@ -28,13 +28,10 @@ const LEAST_DRAFTS = 20;
 
 /** @param {Summary} summary @param {[number, number]} band of the drafts' cancellation rate */
 export function tiles(summary, band) {
-  const response = summary.measures.response;
   return [
-    tile("response", "Response time, median", msParts(response?.p50_ms), response
-      ? `p90 ${ms(response.p90_ms)} · p95 ${ms(response.p95_ms)} · p99 ${ms(response.p99_ms)}`
-      : "nobody has been answered yet"),
+    response(summary),
     tile("turns", "Turns", { figure: whole(summary.turns), unit: "" },
-      `${whole(summary.asked)} asked · ${whole(summary.interrupted)} interrupted · ${whole(summary.failed)} failed`, summary.failed > 0),
+      `${whole(summary.asked)} asked · ${whole(summary.interrupted)} interrupted · ${whole(summary.failed)} failed`),
     tile("cold", "Cold starts", parts(percent(summary.cold_turns, summary.turns)),
       summary.cold_turns ? `${counted(summary.cold_turns, "turn")} waited for a connection` : "no turn waited for a connection"),
     drafts(summary, band),
@@ -47,9 +44,22 @@ export function tiles(summary, band) {
   ];
 }
 
+/** @param {Summary} summary */
+function response({ measures }) {
+  const found = measures.response;
+  const made = tile("response", "Response time, median", msParts(found?.p50_ms), "from the end of what they said to the first sound they heard");
+  if (!found) return made;
+  const others = element("dl", { class: "tile-others" });
+  for (const name of /** @type {const} */ (["p90", "p95", "p99"])) {
+    others.append(element("div", {}, element("dt", {}, name), element("dd", {}, ms(found[`${name}_ms`]))));
+  }
+  made.append(others);
+  return made;
+}
+
 /** @param {Summary} summary @param {[number, number]} band */
 function drafts({ drafts_begun: begun, drafts_dropped: dropped }, [low, high]) {
-  const wanted = `${Math.round(low * 100)}–${Math.round(high * 100)} %`;
+  const wanted = `${Math.round(low * 100)}\u2060–\u2060${Math.round(high * 100)}\u00a0%`;
   const made = tile("drafts", "Drafts dropped", parts(percent(dropped, begun)), begun
     ? `${whole(dropped)} of ${counted(begun, "draft")}; ${judged(dropped / begun, begun, low, high)} ${wanted}`
     : "no answer was begun early");
@@ -83,6 +93,6 @@ function parts(figure, unit = "") {
 function tile(name, label, { figure, unit }, note, alarming = false) {
   return element("div", { class: `tile${alarming ? " alarming" : ""}`, "data-tile": name, role: "group", "aria-label": label },
     element("p", { class: "tile-label" }, label),
-    element("p", { class: "tile-value" }, element("b", {}, figure), unit && ` ${unit}`),
+    element("p", { class: "tile-value" }, element("b", {}, figure), unit && `\u00a0${unit}`),
     element("p", { class: "tile-note" }, note));
 }
