@@ -10,6 +10,7 @@ from warmline.server.settings.assignments import parse_assignments
 from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting, Value, setting_named
 from warmline.server.settings.example import example_file
 from warmline.server.settings.failover_table import FailoverTable
+from warmline.server.settings.history_table import HistoryTable
 from warmline.server.settings.load import DEFAULT_FILE, LoadedSettings, load_settings
 from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
@@ -46,6 +47,7 @@ __all__ = [
     "DraftsTable",
     "ElevenLabsTable",
     "FailoverTable",
+    "HistoryTable",
     "Kind",
     "KnowledgeTable",
     "LimitsTable",

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.failover_table import FailoverTable
+from warmline.server.settings.history_table import HistoryTable
 from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import (
@@ -32,6 +33,7 @@ __all__ = [
     "REFERENCE",
     "AgentTable",
     "FailoverTable",
+    "HistoryTable",
     "KnowledgeTable",
     "LimitsTable",
     "LogTable",
@@ -328,6 +330,7 @@ class Settings:
     twilio: TwilioTable = TwilioTable()
     whatsapp: WhatsAppTable = WhatsAppTable()
     store: StoreTable = StoreTable()
+    history: HistoryTable = HistoryTable()
     lines: LinesTable = LinesTable()
     failover: FailoverTable = FailoverTable()
     log: LogTable = LogTable()
