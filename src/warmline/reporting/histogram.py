@@ -66,7 +66,8 @@ def quantiles(
 
     def value_at(ranks: NDArray[np.float64]) -> NDArray[np.float64]:
         found = np.searchsorted(reached, ranks + before[:, None], side="right")
-        return np.minimum(_VALUES_MS[found % BINS], greatest_ms[:, None])
+        values: NDArray[np.float64] = np.minimum(_VALUES_MS[found % BINS], greatest_ms[:, None])
+        return values
 
     low, high = value_at(below), value_at(above)
     return cast("NDArray[np.float64]", low + (high - low) * (at - below))

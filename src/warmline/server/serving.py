@@ -19,10 +19,13 @@ from warmline.core.collecting import collect_when_calm
 from warmline.errors import ConfigError
 from warmline.server.access import Access
 from warmline.server.assembly import provider_facts, session_settings
-from warmline.server.observability.dashboard.access import dashboard_access
-from warmline.server.observability.dashboard.live import LiveCalls
-from warmline.server.observability.dashboard.routes import dashboard_routes
-from warmline.server.observability.dashboard.shown import Shown
+    port = int(listener.getsockname()[1])
+    history = History(settings.store, settings.history, port=port)
+    observer = Observer(
+        (log_turn, history.take), SystemClock(), unix_now_s, vitals, provider_facts(settings, providers)
+    )
+    live = LiveCalls(unix_now_s)
+    sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s, (observer, live))
 from warmline.server.observability.observer import Observer, log_turn
 from warmline.server.pages import application
 from warmline.server.realtime import REALTIME_PATH, Realtime
@@ -39,6 +42,7 @@ from warmline.server.vitals import Vitals
 from warmline.server.websocket import media_protocol
 from warmline.session.ready_made import make_ahead
 from warmline.session.settings import Providers
+from warmline.store.database import Database
 
 __all__ = ["bind", "serve"]
 
@@ -93,7 +97,11 @@ async def serve(
         api_key=settings.server.api_key,
     )
     vitals = Vitals(SystemClock())
-    observer = Observer((log_turn,), SystemClock(), unix_now_s, vitals, provider_facts(settings, providers))
+    port = int(listener.getsockname()[1])
+    history = History(settings.store, settings.history, port=port)
+    observer = Observer(
+        (log_turn, history.take), SystemClock(), unix_now_s, vitals, provider_facts(settings, providers)
+    )
     live = LiveCalls(unix_now_s)
     sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s, (observer, live))
     realtime = Realtime(
@@ -128,7 +136,7 @@ async def serve(
     }
 
     def health() -> dict[str, Any]:
-        return {"sessions": sessions.count, **vitals.figures()}
+        return {"sessions": sessions.count, **vitals.figures(), "history": history.health()}
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -144,8 +152,9 @@ async def serve(
                 tasks.cancel_scope.cancel()
 
     async with (
+        history.running(),
         open_networks(settings) as networks,
-        _messages(settings, knowledge, providers, observer, int(listener.getsockname()[1])) as message_routes,
+        _messages(settings, knowledge, providers, observer, port, history.database) as message_routes,
     ):
         routes += message_routes
         for each in networks:
@@ -155,9 +164,13 @@ async def serve(
         if settings.dashboard.enabled:
             shown = Shown(
                 live=live,
-                figures=health,
+                figures=lambda: {"sessions": sessions.count, **vitals.figures()},
                 pools=lambda: [*providers.pools(), *(pool for each in networks for pool in each.pools())],
                 drafts_band=(settings.drafts.cancelled_low, settings.drafts.cancelled_high),
+                turns=history.reading,
+                store=history.figures,
+                turns=history.reading,
+                store=history.figures,
                 recordings=calls.recordings,
             )
             routes += dashboard_routes(shown, dashboard_access(settings))
@@ -176,7 +189,12 @@ async def serve(
 
 @asynccontextmanager
 async def _messages(
-    settings: Settings, knowledge: Knowledge, providers: Providers, observer: Observer, port: int
+    settings: Settings,
+    knowledge: Knowledge,
+    providers: Providers,
+    observer: Observer,
+    port: int,
+    database: Database | None,
 ) -> AsyncIterator[Sequence[Route]]:
     """Answer messages, if any are to be answered; return where they come to."""
     if settings.whatsapp.token is None:
@@ -187,7 +205,10 @@ async def _messages(
 
     told = session_settings(settings)
     watching = partial(observer.watching, facts={"channel": "whatsapp"})
-    async with open_whatsapp(settings, knowledge, providers, told, port=port, watching=watching) as routes:
+    opening = open_whatsapp(
+        settings, knowledge, providers, told, port=port, watching=watching, database=database
+    )
+    async with opening as routes:
         yield routes
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from warmline.errors import ConfigError
 from warmline.store.migrations import migrate
 
-__all__ = ["Database", "database_url"]
+__all__ = ["Database", "begin_writing", "database_url"]
 
 _BUSY_MS: Final = 30_000
 """How long a writer of SQLite waits for another one."""
@@ -32,6 +32,12 @@ _CONNECTIONS: Final = 10
 def database_url(url: str) -> str:
     """Return the URL of the database: `url`, or that of a file in the user's data folder."""
     return url or f"sqlite:///{user_data_path('warmline', appauthor=False) / 'warmline.db'}"
+
+
+def begin_writing(connection: sa.Connection) -> None:
+    """Begin a transaction that changes what it has read, as SQLite's one writer; PostgreSQL locks rows."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(_ALONE["sqlite"])
 
 
 class Database:
@@ -101,6 +107,15 @@ class Database:
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.engine.dispose()
+
+    def reopen(self) -> None:
+        """Drop the connections, and open anew: it may have been replaced, or be gone, and then it is made.
+
+        Raises:
+            ConfigError: as on entering.
+        """
+        self.engine.dispose()
+        self.__enter__()
 
 
 class _Writers:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from warmline.reporting.events import decode_fields, logged_turn
 from warmline.reporting.measures import RESPONSE, measured_ms
 from warmline.reporting.turn import ReportedTurn
-from warmline.store.database import Database
+from warmline.store.database import Database, begin_writing
 from warmline.store.rollups import MINUTE_S, Bucket, add_to_rollups
 from warmline.store.schema import TURN_FACTS, TURN_TEXTS, TURNS
 from warmline.store.turn_tally import Tally, facts_id, facts_of, tally_of, tally_of_all
@@ -42,9 +42,12 @@ class ArrivedTurn:
     texts: TurnTexts | None = None
     """What was said, if that is to be kept; personal."""
 
+    is_correction: bool = False
+    """It arrived before: its status, its playout and what was heard of it are known better now."""
+
     @property
     def key(self) -> _TurnKey:
-        """What it is known by: a later one of the same call and number corrects it."""
+        """What it is known by."""
         return self.turn.call, self.turn.number
 
     @property
@@ -67,53 +70,87 @@ class TurnKeeping:
         self._worker = worker
 
     def keep(self, arrived: Sequence[ArrivedTurn]) -> None:
-        """Keep turns; correct what is known better now of one that is kept: status, playout, what was heard.
+        """Keep turns and corrections of turns, in this order; to keep the same ones again changes nothing.
 
-        Doing so again with the same turns changes nothing.
+        Another turn of a call and number that are kept, such as that of a message which is answered anew,
+        gets the next number that is free.
         """
-        newest = {each.key: each for each in arrived}
-        facts = {key: facts_of(each.turn) for key, each in newest.items()}
-        ids = {key: facts_id(told) for key, told in facts.items()}
         with self._engine.begin() as connection:
-            _begin_writing(connection)
-            kept = _kept(connection, list(newest))
-            fresh = [each for key, each in newest.items() if key not in kept]
+            begin_writing(connection)
+            fresh, corrections = _sorted_out(connection, arrived)
+            facts = {each.key: facts_of(each.turn) for each in fresh}
+            ids = {key: facts_id(told) for key, told in facts.items()}
             tallies: dict[Bucket, list[Tally]] = defaultdict(list)
             if fresh:
-                _keep_facts(connection, {ids[each.key]: facts[each.key] for each in fresh})
+                _keep_facts(connection, {ids[key]: told for key, told in facts.items()})
                 connection.execute(_INSERT, [_row(each, ids[each.key]) for each in fresh])
             for each in fresh:
                 tallies[self._bucket(each.at_s, ids[each.key])].append(tally_of(each.turn))
-            for key, row in kept.items():
-                change = _correct(connection, row, newest[key].turn)
+            for row, correction in corrections:
+                change = _correct(connection, row, correction.turn)
                 if any(change.sums.values()):
                     tallies[self._bucket(row.at_s, row.facts_id)].append(change)
             add_to_rollups(connection, {bucket: tally_of_all(those) for bucket, those in tallies.items()})
-            _keep_texts(connection, list(newest.values()))
+            _keep_texts(connection, [*fresh, *(correction for _, correction in corrections)])
 
     def _bucket(self, at_s: float, its_facts: int) -> Bucket:
         return Bucket(MINUTE_S, False, math.floor(at_s / MINUTE_S) * MINUTE_S, its_facts, self._worker)
 
 
-def _correct(connection: sa.Connection, row: Any, told: ReportedTurn) -> Tally:
-    """Take over what may be known better later; the rest is of when the turn was over.
+def _sorted_out(
+    connection: sa.Connection, arrived: Sequence[ArrivedTurn]
+) -> tuple[list[ArrivedTurn], list[tuple[Any, ArrivedTurn]]]:
+    """Return the turns that are not kept yet, and the rows of others with what is known better of them."""
+    kept = _kept(connection, [each.key for each in arrived])
+    fresh: dict[_TurnKey, ArrivedTurn] = {}
+    corrections: dict[_TurnKey, ArrivedTurn] = {}
+    for each in arrived:
+        if not each.is_correction:
+            numbered = _numbered(connection, each, fresh, kept)
+            if numbered is not None:
+                fresh[numbered.key] = numbered
+        elif each.key in kept:
+            corrections[each.key] = each
+        else:
+            before = fresh.get(each.key, each)
+            fresh[each.key] = replace(before, turn=_corrected(before.turn, each.turn), texts=each.texts)
+    return list(fresh.values()), [(kept[key], each) for key, each in corrections.items()]
 
-    Returns:
-        What that changes in its roll-up.
-    """
+
+def _numbered(
+    connection: sa.Connection,
+    arrived: ArrivedTurn,
+    fresh: Mapping[_TurnKey, ArrivedTurn],
+    kept: Mapping[_TurnKey, Any],
+) -> ArrivedTurn | None:
+    """Return a turn with a number that is free; None if it is kept already."""
+    while True:
+        if arrived.key in kept:
+            there = decode_fields(kept[arrived.key].turn)
+        elif arrived.key in fresh:
+            there = fresh[arrived.key].turn
+        else:
+            return arrived
+        if _written(_corrected(there, arrived.turn)) == _written(arrived.turn):
+            return None
+        arrived = replace(arrived, turn=replace(arrived.turn, number=arrived.turn.number + 1))
+        kept = {**kept, **_kept(connection, [arrived.key])}
+
+
+def _corrected(before: ReportedTurn, told: ReportedTurn) -> ReportedTurn:
+    """Return a turn with what may be known better later; the rest is of when it was over."""
+    return replace(before, status=told.status, playout=told.playout, heard_share=told.heard_share)
+
+
+def _correct(connection: sa.Connection, row: Any, told: ReportedTurn) -> Tally:
+    """Write what is known better of a turn; return what that changes in its roll-up."""
     before = decode_fields(row.turn)
-    after = replace(before, status=told.status, playout=told.playout, heard_share=told.heard_share)
+    after = _corrected(before, told)
     if after != before:
         is_it = (TURNS.c.call == row.call, TURNS.c.number == row.number)
         status = after.status.value if after.status else ""
         connection.execute(sa.update(TURNS).where(*is_it).values(status=status, turn=_written(after)))
     return tally_of(after).minus_sums(tally_of(before))
-
-
-def _begin_writing(connection: sa.Connection) -> None:
-    """Have SQLite's one writer be us before anything is read that is then changed; PostgreSQL locks rows."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _kept(connection: sa.Connection, keys: Sequence[_TurnKey]) -> Mapping[_TurnKey, Any]:

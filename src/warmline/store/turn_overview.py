@@ -153,7 +153,8 @@ class _Group:
         if self._bins is None:
             keys = np.concatenate([np.zeros(0, np.int64), *self._keys])
             counts = np.concatenate([np.zeros(0, np.int64), *self._counts])
-            self._bins = np.bincount(keys, weights=counts, minlength=NUMBERS * BINS)
+            bins = np.bincount(keys, weights=counts, minlength=NUMBERS * BINS)
+            self._bins = bins.astype(np.float64, copy=False)
         return self._bins
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from warmline.store.database import Database
+from warmline.store.database import Database, begin_writing
 from warmline.store.rollups import DAY_S, HOUR_S, KEY, MINUTE_S, Bucket, add_to_rollups, is_bucket, tally_in
 from warmline.store.schema import TURN_ROLLUPS, TURNS
 from warmline.store.turn_tally import Tally, tally_of_all
@@ -94,11 +94,9 @@ class TurnUpkeep:
     def _alone(self) -> Iterator[sa.Connection | None]:
         """Begin a transaction in which nobody else does upkeep; None if somebody else is at it."""
         with self._engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                yield connection
-            else:
-                yield connection if connection.execute(_ALONE).scalar() else None
+            begin_writing(connection)
+            is_free = connection.dialect.name == "sqlite" or connection.execute(_ALONE).scalar()
+            yield connection if is_free else None
 
 
 def _coarser(minutes: Mapping[Bucket, Tally], hour_s: int) -> dict[Bucket, Tally]:

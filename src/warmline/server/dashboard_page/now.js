@@ -159,7 +159,10 @@ export function goals(rows) {
 
 /** @param {Record<string, any> | null} state */
 export function store(state) {
-  if (!state) return element("p", { class: "empty-line" }, "This server keeps no turns: what is shown above is of this moment alone.");
+  if (!state?.is_on) {
+    const why = state?.problem ? `Turns are not kept: ${state.problem}.` : "This server keeps no turns: what is shown above is of this moment alone. With history.keep on, there is more.";
+    return element("p", { class: state?.problem ? "alarm" : "empty-line" }, why);
+  }
   const rows = [["Turns kept since the start", whole(state.kept ?? 0)], ["Waiting to be written", whole(state.waiting ?? 0)], ["Lost", whole(state.lost ?? 0)]];
   const list = element("dl", { class: "facts" });
   for (const [name, value] of rows) list.append(element("div", {}, element("dt", {}, name), element("dd", {}, value)));

@@ -50,7 +50,7 @@ function parts(turn) {
 
 /** What was said, if that is kept. @param {any} turn */
 function said({ texts_are_kept, user_text, reply_text, heard_text }) {
-  if (!texts_are_kept) return element("p", { class: "quiet", "data-testid": "not-kept" }, "What was said in this turn is not kept.");
+  if (!texts_are_kept) return element("p", { class: "quiet", "data-testid": "not-kept" }, "What was said in this turn is not kept (history.transcripts).");
   const heard = reply_text.startsWith(heard_text) ? heard_text : "";
   const unheard = reply_text.slice(heard.length);
   const lines = [];

@@ -11,6 +11,7 @@ from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting,
 from warmline.server.settings.dashboard_table import DashboardTable
 from warmline.server.settings.example import example_file
 from warmline.server.settings.failover_table import FailoverTable
+from warmline.server.settings.history_table import HistoryTable
 from warmline.server.settings.load import DEFAULT_FILE, LoadedSettings, load_settings
 from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
@@ -48,6 +49,7 @@ __all__ = [
     "DraftsTable",
     "ElevenLabsTable",
     "FailoverTable",
+    "HistoryTable",
     "Kind",
     "KnowledgeTable",
     "LimitsTable",

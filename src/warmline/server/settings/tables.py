@@ -13,6 +13,7 @@ from typing import Final, Literal
 from warmline.server.settings.dashboard_table import DashboardTable
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.failover_table import FailoverTable
+from warmline.server.settings.history_table import HistoryTable
 from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import (
@@ -34,6 +35,7 @@ __all__ = [
     "AgentTable",
     "DashboardTable",
     "FailoverTable",
+    "HistoryTable",
     "KnowledgeTable",
     "LimitsTable",
     "LogTable",
@@ -330,6 +332,7 @@ class Settings:
     twilio: TwilioTable = TwilioTable()
     whatsapp: WhatsAppTable = WhatsAppTable()
     store: StoreTable = StoreTable()
+    history: HistoryTable = HistoryTable()
     lines: LinesTable = LinesTable()
     failover: FailoverTable = FailoverTable()
     dashboard: DashboardTable = DashboardTable()

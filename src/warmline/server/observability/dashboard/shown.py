@@ -34,7 +34,7 @@ class Shown:
     """None where no turns are kept."""
 
     store: Callable[[], Mapping[str, Any]] | None = None
-    """The store's own state: `kept`, `waiting`, `lost`, `problem`."""
+    """The store's own state: `is_on`, `kept`, `waiting`, `lost`, `problem`."""
 
     goals: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     """A row for each goal: `name`, `words`, `limit`, `measured`, `verdict`, `samples`, `since`."""
@@ -49,7 +49,7 @@ class Shown:
             NotKept: none are kept.
         """
         if self.turns is None:
-            raise NotKept("no turns are kept by this server: set store.turns, and start it again")
+            raise NotKept("this server keeps no turns: history.keep is off, or its store can't be opened")
         return self.turns
 
     async def state(self) -> dict[str, Any]:
