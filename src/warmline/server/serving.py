@@ -19,13 +19,11 @@ from warmline.core.collecting import collect_when_calm
 from warmline.errors import ConfigError
 from warmline.server.access import Access
 from warmline.server.assembly import provider_facts, session_settings
-    port = int(listener.getsockname()[1])
-    history = History(settings.store, settings.history, port=port)
-    observer = Observer(
-        (log_turn, history.take), SystemClock(), unix_now_s, vitals, provider_facts(settings, providers)
-    )
-    live = LiveCalls(unix_now_s)
-    sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s, (observer, live))
+from warmline.server.observability.dashboard.access import dashboard_access
+from warmline.server.observability.dashboard.live import LiveCalls
+from warmline.server.observability.dashboard.routes import dashboard_routes
+from warmline.server.observability.dashboard.shown import Shown
+from warmline.server.observability.history import History
 from warmline.server.observability.observer import Observer, log_turn
 from warmline.server.pages import application
 from warmline.server.realtime import REALTIME_PATH, Realtime
@@ -167,8 +165,6 @@ async def serve(
                 figures=lambda: {"sessions": sessions.count, **vitals.figures()},
                 pools=lambda: [*providers.pools(), *(pool for each in networks for pool in each.pools())],
                 drafts_band=(settings.drafts.cancelled_low, settings.drafts.cancelled_high),
-                turns=history.reading,
-                store=history.figures,
                 turns=history.reading,
                 store=history.figures,
                 recordings=calls.recordings,

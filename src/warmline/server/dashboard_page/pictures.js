@@ -47,7 +47,7 @@ export class Times {
     this.#names = names;
     this.#choices = choices;
     this.#changed = changed;
-    this.#plot = draws ? new Plot(this.#canvas, 300) : null;
+    this.#plot = draws ? new Plot(this.#canvas, 330) : null;
     place.append(...(draws ? [figure(this.#canvas), folded("As a table", this.#table)] : [this.#table]));
   }
 
@@ -119,7 +119,7 @@ export class Stages {
   /** @param {HTMLElement} place @param {Names} names @param {boolean} draws */
   constructor(place, names, draws) {
     this.#names = names;
-    this.#plot = draws ? new Plot(this.#canvas, 180) : null;
+    this.#plot = draws ? new Plot(this.#canvas, 200) : null;
     place.append(...(draws ? [figure(this.#canvas)] : []), this.#whole, folded("In the course of time, as a table", this.#table));
   }
 

@@ -148,7 +148,7 @@ class Calls:
         return call
 
     def recordings(self, call_id: str) -> Sequence[str]:
-        """Return where the network keeps a call's recordings; none of what is no call, or not known any more."""
+        """Return where the network keeps a call's recordings; nothing of a call that is not known."""
         try:
             return self.record(call_id).recordings
         except NoSuchCall:

@@ -16,11 +16,12 @@ from warmline.reporting.turn import (
 )
 from warmline.store.database import Database
 from warmline.store.turn_keeping import ArrivedTurn, TurnKeeping
+from warmline.store.turn_upkeep import TurnUpkeep
 from warmline.store.turn_views import TurnTexts
 from warmline.timeline.marks import Mark
 from warmline.timeline.report import PlayoutTruth, TurnStatus
 
-__all__ = ["fill", "made_turns"]
+__all__ = ["database_at", "fill", "made_turns"]
 
 _MODELS = (
     # Who answers, with what, and how soon in the median.
@@ -29,7 +30,7 @@ _MODELS = (
 )
 _CHANNELS = ("telnyx", "telnyx", "telnyx", "twilio", "browser")
 _SAID = (
-    ("When are you open on Saturdays?", "We are open from nine in the morning to five, and closed on Sundays."),
+    ("When are you open on Saturdays?", "We are open from nine in the morning to five."),
     ("How many books can I borrow?", "You can have up to fifteen items at the same time."),
     ("Can I book a study room?", "Yes. Rooms can be booked for two hours a day, up to a week ahead."),
 )
@@ -47,12 +48,15 @@ def made_turns(
         yield _made(draw, f"call_{seed}_{call:05}", number + 1, at_s, share=index / count)
 
 
-def fill(url: str, arrived: Iterator[ArrivedTurn]) -> None:
-    """Keep turns in a database, which is made if it is not there."""
+def fill(url: str, arrived: Iterator[ArrivedTurn], *, until_s: float) -> None:
+    """Keep turns in a database, which is made if it is not there, and look after it as a server does."""
     with Database(url) as database:
         keeping = TurnKeeping(database, "made-up")
         while some := list(islice(arrived, _BATCH)):
             keeping.keep(some)
+        upkeep = TurnUpkeep(database)
+        while upkeep.fold(until_s):
+            pass
 
 
 def _made(draw: random.Random, call: str, number: int, at_s: float, share: float) -> ArrivedTurn:
@@ -60,7 +64,7 @@ def _made(draw: random.Random, call: str, number: int, at_s: float, share: float
     llm, model, model_ms, host = _MODELS[dice.random() < 0.3]
     # An hour in which the model is slow, which a dashboard is to make plain.
     is_slow = 0.62 < share < 0.7 and llm == "openai"
-    region = f"{host},api.deepgram.com,api.eu.elevenlabs.io" if dice.random() < 0.4 else host
+    voice_host = "api.eu.elevenlabs.io" if dice.random() < 0.4 else "api.us.elevenlabs.io"
     facts = {
         "channel": _CHANNELS[dice.randrange(len(_CHANNELS))],
         "stt": "deepgram",
@@ -99,13 +103,13 @@ def _made(draw: random.Random, call: str, number: int, at_s: float, share: float
         setbacks=setbacks,
         drafts=drafts,
         debounce_ms=160,
-        lines=_lines(draw, llm, region, is_cold=is_cold),
+        lines=_lines(draw, (llm, host), (facts["tts"], voice_host), is_cold=is_cold),
         underruns=underruns,
         underrun_ms=underruns * draw.uniform(40, 300),
         heard_share=None if has_failed else round(heard_share, 3),
         loop_lag_ms=round(draw.expovariate(1), 2),
         collector_ms=round(draw.expovariate(2), 2),
-        facts={**facts, "region": region} if region else facts,
+        facts=facts,
     )
     user, reply = ("", "Hello, this is the library.") if is_greeting else _SAID[number % len(_SAID)]
     texts = TurnTexts(user, reply, reply[: round(len(reply) * heard_share)])
@@ -164,7 +168,7 @@ def _drafts(draw: random.Random, marks: dict[Mark, float]) -> tuple[ReportedDraf
                 draw.choice(["the user went on", "the turn was committed with other words"]),
                 begun_ms,
                 begun_ms + draw.uniform(80, 400),
-                draw.randrange(400, 1_400),
+                draw.randrange(100, 420),
                 draw.randrange(0, 30),
                 draw.randrange(0, 60),
             )
@@ -197,13 +201,14 @@ def _setbacks(
     return ()
 
 
-def _lines(draw: random.Random, llm: str, region: str, *, is_cold: bool) -> tuple[ReportedLine, ...]:
-    host = region.split(",")[0]
+def _lines(
+    draw: random.Random, model: tuple[str, str], voice: tuple[str, str], *, is_cold: bool
+) -> tuple[ReportedLine, ...]:
     waited_ms = draw.uniform(180, 900) if is_cold else draw.uniform(0.02, 0.3)
     age_ms = 0.0 if is_cold else draw.uniform(2_000, 900_000)
     return (
-        ReportedLine(llm, waited_ms, is_cold=is_cold, age_ms=age_ms, region=host),
-        ReportedLine("elevenlabs", draw.uniform(0.02, 0.2), is_cold=False, age_ms=draw.uniform(5e3, 3e5)),
+        ReportedLine(model[0], waited_ms, is_cold=is_cold, age_ms=age_ms, region=model[1]),
+        ReportedLine(voice[0], 0.1, is_cold=False, age_ms=draw.uniform(5e3, 3e5), region=voice[1]),
     )
 
 

@@ -1,6 +1,6 @@
 """Where uPlot's files are, which draw the plots.
 
-They come in the package `uplot-python`, which is never imported: its code wants IPython, and its files do not.
+They come in the package `uplot-python`, which is never imported: its code wants IPython, its files do not.
 """
 
 from __future__ import annotations

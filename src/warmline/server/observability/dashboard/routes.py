@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import anyio
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from warmline.core.clock import SystemClock, unix_now_s, unix_time_s
@@ -26,7 +26,7 @@ from warmline.server.observability.dashboard.asking import asked_overview, asked
 from warmline.server.observability.dashboard.pages import DASHBOARD_PATH, page_routes
 from warmline.server.observability.dashboard.showing import shown_overview, shown_page, shown_window
 from warmline.server.observability.dashboard.shown import Shown
-from warmline.server.observability.dashboard.stream import stream
+from warmline.server.observability.dashboard.stream import LiveEvents
 from warmline.server.observability.dashboard.turn_view import turn_view
 
 __all__ = ["dashboard_routes"]
@@ -91,10 +91,7 @@ def dashboard_routes(shown: Shown, access: DashboardAccess) -> list[BaseRoute]:
         return as_json({"at_s": unix_now_s(), "calls": calls, **await shown.state()})
 
     async def live(_: Request) -> Response:
-        # A proxy that gathers answers before it passes them on would hold events back.
-        headers = {"x-accel-buffering": "no"}
-        events = stream(shown, SystemClock().now_s)
-        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+        return LiveEvents(shown, SystemClock().now_s)
 
     def guarded(path: str, handler: Handler) -> Route:
         async def answer(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""A kept turn as the page's waterfall takes one: the same shape as a live turn's report, and what else is kept."""
+"""A kept turn in the shape of a live turn's report, as the page's waterfall takes one, and the rest of it."""
 
 from __future__ import annotations
 
