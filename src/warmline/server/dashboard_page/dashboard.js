@@ -10,6 +10,7 @@ import { Calls, goals, pools, processWords, store } from "./now.js";
 import { openNamed, openTurn } from "./opened.js";
 import { Stages, Times } from "./pictures.js";
 import { loadPlots } from "./plots.js";
+import { inThirdPerson } from "./third-person.js";
 import { tiles } from "./tiles.js";
 import { turnList } from "./turns.js";
 import { FACTS } from "./words.js";
@@ -27,6 +28,7 @@ import { FACTS } from "./words.js";
 
 /** @type {Served} */
 const served = JSON.parse(find("warmline-dashboard", HTMLScriptElement).textContent ?? "{}");
+for (const [name, words] of Object.entries(served.measures)) served.measures[name] = inThirdPerson(words);
 /** How many turns are listed at first; more are asked for by a press. */
 const FIRST_TURNS = "12";
 

@@ -19,7 +19,7 @@ export function table(caption, columns, rows, kind = "") {
   for (const cells of rows) {
     const [first] = cells;
     if (typeof first === "object" && !(first instanceof Node)) {
-      const heading = element("th", { scope: "rowgroup", colspan: String(columns.length) }, first.heading);
+      const heading = element("th", { scope: "rowgroup", colspan: String(columns.length) }, element("span", {}, first.heading));
       body.append(element("tr", { class: "group" }, heading));
     } else {
       body.append(row(columns, /** @type {Content[]} */ (cells)));
