@@ -21,6 +21,7 @@ from warmline.server.access import Access
 from warmline.server.assembly import provider_facts, session_settings
 from warmline.server.observability.dashboard.access import dashboard_access
 from warmline.server.observability.dashboard.live import LiveCalls
+from warmline.server.observability.dashboard.plots import plot_folder
 from warmline.server.observability.dashboard.routes import dashboard_routes
 from warmline.server.observability.dashboard.shown import Shown
 from warmline.server.observability.history import History
@@ -167,6 +168,7 @@ async def serve(
                 drafts_band=(settings.drafts.cancelled_low, settings.drafts.cancelled_high),
                 turns=history.reading,
                 store=history.figures,
+                plots=plot_folder(),
                 recordings=calls.recordings,
             )
             routes += dashboard_routes(shown, dashboard_access(settings))

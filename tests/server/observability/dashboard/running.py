@@ -14,6 +14,7 @@ from warmline.pool.view import PoolView
 from warmline.server.access import Access
 from warmline.server.observability.dashboard.access import DashboardAccess
 from warmline.server.observability.dashboard.live import LiveCalls
+from warmline.server.observability.dashboard.plots import plot_folder
 from warmline.server.observability.dashboard.routes import dashboard_routes
 from warmline.server.observability.dashboard.shown import Shown
 from warmline.server.pages import application
@@ -64,7 +65,13 @@ POOLS = (
 def shown(live: LiveCalls | None = None, **parts) -> Shown:
     """Return what is shown, made up where a test says nothing."""
     figures = {"sessions": 3, "tasks": 41, "loop_lag_p95_ms": 0.4, "loop_lag_max_ms": 2.1}
-    told = {"figures": lambda: figures, "pools": lambda: POOLS, "drafts_band": (0.3, 0.4), **parts}
+    told = {
+        "figures": lambda: figures,
+        "pools": lambda: POOLS,
+        "drafts_band": (0.3, 0.4),
+        "plots": plot_folder(),
+        **parts,
+    }
     return Shown(live=live or LiveCalls(lambda: 0.0), **told)
 
 
@@ -100,15 +107,15 @@ async def running_dashboard(
         lifespan,
         dashboard_routes(what, access),
     )
-    listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
     server = _Server(config)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve, [listener])
-        while not server.started:  # noqa: ASYNC110 - uvicorn tells in no other way
-            await anyio.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            what.live.close()
-            server.should_exit = True
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [listener])
+            while not server.started:  # noqa: ASYNC110 - uvicorn tells in no other way
+                await anyio.sleep(0.01)
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                what.live.close()
+                server.should_exit = True

@@ -20,7 +20,7 @@ from warmline.server.access import Refusal
 from warmline.server.observability.dashboard.access import COOKIE, COOKIE_LIFE_S, DashboardAccess
 from warmline.server.observability.dashboard.answers import NotKept, as_json, body_of, refused, with_words
 from warmline.server.observability.dashboard.asking import BadQuery
-from warmline.server.observability.dashboard.plots import INSTALL_PLOTS, PLOT_FILES, plot_folder
+from warmline.server.observability.dashboard.plots import INSTALL_PLOTS, PLOT_FILES
 from warmline.server.observability.dashboard.shown import Shown
 from warmline.timeline.contributions import MILESTONES
 
@@ -42,7 +42,7 @@ def page_routes(shown: Shown, access: DashboardAccess) -> list[BaseRoute]:
     index, login, refusal_page = (
         (_FOLDER / name).read_text(encoding="utf-8") for name in ("index.html", "login.html", "refused.html")
     )
-    plots = plot_folder()
+    plots = shown.plots
 
     async def page(request: Request) -> Response:
         refusal = access.check_key(request.headers, request.cookies.get(COOKIE, ""), unix_time_s())

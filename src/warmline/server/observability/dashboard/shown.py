@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -38,6 +39,9 @@ class Shown:
 
     goals: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     """A row for each goal: `name`, `words`, `limit`, `measured`, `verdict`, `samples`, `since`."""
+
+    plots: Path | None = None
+    """The folder with uPlot's files; None where that is not installed."""
 
     recordings: Callable[[str], Sequence[str]] = lambda _: ()
     """The addresses of a call's recordings, by its id."""
