@@ -13,7 +13,7 @@ __all__ = ["INSTALL_PLOTS", "PLOT_FILES", "plot_folder"]
 
 PLOT_FILES: Final = ("uPlot.iife.js", "uPlot.min.css")
 
-INSTALL_PLOTS: Final = "pip install --no-deps uplot-python"
+INSTALL_PLOTS: Final = "pip install --no-deps uplot-python==1.1.1"
 """What to do where they are missing; tables stand in place of the plots then."""
 
 
