@@ -118,7 +118,7 @@ def _tell_who_serves(providers: Providers, console: Console) -> None:
 
 
 def _names_store(assignments: Sequence[str]) -> bool:
-    """Return whether the command itself says where the store is; a settings file means that of real people."""
+    """Return whether the command itself says where the store is; a settings file means people's own."""
     return any(each.partition("=")[0].strip() == "store.url" for each in assignments)
 
 

@@ -4,7 +4,6 @@ import math
 import sqlite3
 import subprocess
 import sys
-import threading
 from contextlib import closing
 
 import anyio
