@@ -50,7 +50,7 @@ async def opened_dashboard(what, *, query: str = "", **options) -> AsyncIterator
 
 
 async def test_ten_thousand_turns_are_shown_within_a_second(store):
-    """From asking for the page to figures, plots and turns; the best of three, since the machine is shared."""
+    """From asking for the page to figures, plots and turns; the best of three: the machine is shared."""
     took_ms = []
     async with opened_dashboard(shown(turns=store)) as page:
         for _ in range(3):

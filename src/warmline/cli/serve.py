@@ -123,7 +123,7 @@ def _tell_who_serves(providers: Providers, console: Console) -> None:
 
 
 def _names_store(assignments: Sequence[str]) -> bool:
-    """Return whether the command itself says where the store is; a settings file means that of real people."""
+    """Return whether the command itself says where the store is; a settings file means people's own."""
     return any(each.partition("=")[0].strip() == "store.url" for each in assignments)
 
 
@@ -154,9 +154,7 @@ def _url(listener: socket.socket) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def _tell_url(
-    listener: socket.socket, console: Console, *, is_simulated: bool, has_dashboard: bool
-) -> None:
+def _tell_url(listener: socket.socket, console: Console, *, is_simulated: bool, has_dashboard: bool) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::"):

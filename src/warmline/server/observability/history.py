@@ -29,7 +29,6 @@ _log = logging.getLogger(__name__)
 _FLUSH_S: Final = 3.0
 """How long the end of the process waits for the last turns to be written."""
 
-_UPKEEP_S: Final = 60.0
 _BREATH_S: Final = 0.05
 """Between two small pieces of upkeep, so that writers have their turn."""
 
@@ -49,6 +48,7 @@ class History:
         *,
         port: int,
         now_s: Callable[[], float] = unix_now_s,
+        upkeep_s: float = 60.0,
     ) -> None:
         """Prepare; nothing is opened.
 
@@ -57,6 +57,7 @@ class History:
             history: What, and for how long.
             port: The server's, for the process's name.
             now_s: The wall clock, in seconds since 1970.
+            upkeep_s: How often it is looked what can be folded or deleted.
         """
         self.database: Database | None = None
         """Open while `running` is; for others in this process as well."""
@@ -66,6 +67,7 @@ class History:
         self._history = history
         self._worker = store.worker or f"{socket.gethostname()}:{port}"
         self._now_s = now_s
+        self._upkeep_s = upkeep_s
         self._keeping: Keeping | None = None
         self._problem = ""
 
@@ -129,7 +131,7 @@ class History:
         """Fold what can be folded, and delete what is too old, until cancelled."""
         is_failing = False
         while True:
-            await anyio.sleep(_UPKEEP_S)
+            await anyio.sleep(self._upkeep_s)
             try:
                 await _bit_by_bit(lambda: upkeep.fold(self._now_s()))
                 if self._history.keep_days:
