@@ -8,6 +8,8 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import asyncio
+import atexit
+import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +22,11 @@ import sqlalchemy
 from blockbuster import blockbuster_ctx
 
 from warmline.testing.virtual_time import VirtualTimeLoop
+
+# What servers keep by default is not to be among what the user of this machine keeps.
+_KEPT_BY_TESTS: Final = tempfile.mkdtemp(prefix="warmline-tests-")
+os.environ["XDG_DATA_HOME"] = _KEPT_BY_TESTS
+atexit.register(shutil.rmtree, _KEPT_BY_TESTS, ignore_errors=True)
 
 pytest_plugins = ["pytester"]
 

@@ -162,3 +162,16 @@ def test_own_documents_are_read_and_the_unreadable_named(tmp_path):
                 if event["type"] == "response.output_audio_transcript.delta"
             )
         assert "four dollars" in said
+
+
+def test_simulated_turns_are_not_kept_among_those_of_people(tmp_path):
+    """Unless the command itself says where."""
+    config = tmp_path / "warmline.toml"
+    config.write_text(f'[store]\nurl = "sqlite:///{tmp_path}/real.db"\n', "utf-8")
+    told = ["--simulate", "--config", str(config)]
+    with served(*told) as server:
+        history = httpx2.get(f"{server.url}health").json()["history"]
+    assert history["is_on"]
+    assert not (tmp_path / "real.db").exists()
+    with served(*told, "--set", f"store.url=sqlite:///{tmp_path}/tried.db"):
+        assert (tmp_path / "tried.db").exists()

@@ -19,7 +19,7 @@ from warmline.knowledge.index import build_index
 from warmline.knowledge.sample_library import EXAMPLE_QUESTIONS, SAMPLE_FOLDER
 from warmline.server.services.knowledge import Knowledge
 from warmline.server.serving import bind, serve
-from warmline.server.settings import LimitsTable, Secret, ServerTable, Settings
+from warmline.server.settings import HistoryTable, LimitsTable, Secret, ServerTable, Settings
 from warmline.session.settings import Providers
 from warmline.testing.line import Line
 
@@ -63,12 +63,12 @@ def knowledge() -> Knowledge:
 async def running_server(
     providers: Providers | None = None, *, limits: LimitsTable | None = None, port: int = 0, **tables: Any
 ) -> AsyncIterator[Server]:
-    """Run a server; scripted providers unless others are given."""
+    """Run a server; scripted providers unless others are given. It keeps no turns unless it is told to."""
     settings = replace(
         Settings(),
         server=ServerTable(port=port, api_key=Secret(KEY)),
         limits=limits or LimitsTable(),
-        **tables,
+        **{"history": HistoryTable(keep=False), **tables},
     )
     providers = providers or Stagehands(line=Line()).providers()
     listener = bind(settings)

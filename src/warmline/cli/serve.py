@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Final
@@ -54,10 +55,10 @@ def serve_command(
     flags: dict[str, object] = {"server.host": host, "server.port": port, "knowledge.documents": documents}
     load = settings_with(config, assignments, flags, takes_calls=True)
     configure_log(load(None).log)
-    run(_serve, load, profile if simulate else None)
+    run(_serve, load, profile if simulate else None, _names_store(assignments or []))
 
 
-async def _serve(load: SettingsWith, profile: str | None) -> None:
+async def _serve(load: SettingsWith, profile: str | None, names_store: bool) -> None:
     settings = load(None)
     console = Console(stderr=True)
     async with AsyncExitStack() as held:
@@ -71,7 +72,7 @@ async def _serve(load: SettingsWith, profile: str | None) -> None:
             if profile is not None:
                 sentences = knowledge.index.sentences()
                 found = await held.enter_async_context(simulated(profile, sentences=sentences))
-                store_url = settings.store.url or _passing_store(held)
+                store_url = (settings.store.url if names_store else "") or _passing_store(held)
                 settings = load(_with_telephone(found, _url(listener), store_url))
                 console.print(f"Simulated: {', '.join(found.base_urls)}, network {profile}", highlight=False)
             with index_progress(console) as on_progress:
@@ -87,7 +88,12 @@ async def _serve(load: SettingsWith, profile: str | None) -> None:
                 settings,
                 knowledge,
                 providers,
-                lambda: _tell_url(listener, console, is_simulated=is_simulated),
+                lambda: _tell_url(
+                    listener,
+                    console,
+                    is_simulated=is_simulated,
+                    has_dashboard=settings.dashboard.enabled,
+                ),
             )
         finally:
             starting.stop()
@@ -114,6 +120,11 @@ def _tell_who_serves(providers: Providers, console: Console) -> None:
         console.print(Text(note, "yellow"))
     for problem in providers.problems:
         console.print(Text.assemble(("Replies will fail: ", "bold red"), problem))
+
+
+def _names_store(assignments: Sequence[str]) -> bool:
+    """Return whether the command itself says where the store is; a settings file means people's own."""
+    return any(each.partition("=")[0].strip() == "store.url" for each in assignments)
 
 
 def _passing_store(held: AsyncExitStack) -> str:
@@ -143,7 +154,7 @@ def _url(listener: socket.socket) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def _tell_url(listener: socket.socket, console: Console, *, is_simulated: bool) -> None:
+def _tell_url(listener: socket.socket, console: Console, *, is_simulated: bool, has_dashboard: bool) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::"):
@@ -153,6 +164,8 @@ def _tell_url(listener: socket.socket, console: Console, *, is_simulated: bool) 
             "certificate in front for others."
         )
     console.print(f"Talk at [bold]http://{shown}:{port}/[/]   (Ctrl+C stops)", highlight=False)
+    if has_dashboard:
+        console.print(f"See where the time goes: http://{shown}:{port}/dashboard", highlight=False)
     if is_simulated:
         console.print("Call it: warmline call --simulate RECORDING.wav", highlight=False)
         console.print('Write to it: warmline message --simulate RECORDING.wav "or words"', highlight=False)

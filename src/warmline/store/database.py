@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from warmline.errors import ConfigError
-from warmline.store.schema import METADATA
+from warmline.store.migrations import migrate
 
-__all__ = ["Database", "database_url"]
+__all__ = ["Database", "begin_writing", "database_url"]
 
 _BUSY_MS: Final = 30_000
 """How long a writer of SQLite waits for another one."""
@@ -32,6 +32,12 @@ _CONNECTIONS: Final = 10
 def database_url(url: str) -> str:
     """Return the URL of the database: `url`, or that of a file in the user's data folder."""
     return url or f"sqlite:///{user_data_path('warmline', appauthor=False) / 'warmline.db'}"
+
+
+def begin_writing(connection: sa.Connection) -> None:
+    """Begin a transaction that changes what it has read, as SQLite's one writer; PostgreSQL locks rows."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(_ALONE["sqlite"])
 
 
 class Database:
@@ -80,19 +86,19 @@ class Database:
         return self._file is None or self._file.exists()
 
     def __enter__(self) -> Self:
-        """Create what is missing of the tables.
+        """Bring the tables to where this version needs them.
 
         Raises:
-            ConfigError: the database can't be had.
+            ConfigError: the database can't be had, or a newer version made it.
         """
         try:
             if self._file is not None:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
             with self.engine.begin() as connection:
-                # Of several processes that start at once one creates, and the others wait.
+                # Of several processes that start at once one migrates, and the others wait.
                 connection.execute(_ALONE[self.engine.dialect.name])
-                METADATA.create_all(connection)
-        except (SQLAlchemyError, OSError) as error:
+                migrate(connection)
+        except (SQLAlchemyError, OSError, ConfigError) as error:
             self.engine.dispose()
             problem = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise ConfigError(f"opening {self.shown} (store.url): {problem}") from error
@@ -101,6 +107,15 @@ class Database:
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.engine.dispose()
+
+    def reopen(self) -> None:
+        """Drop the connections, and open anew: it may have been replaced, or be gone, and then it is made.
+
+        Raises:
+            ConfigError: as on entering.
+        """
+        self.engine.dispose()
+        self.__enter__()
 
 
 class _Writers:

@@ -1,4 +1,4 @@
-"""The tables. Columns that hold what people said, or who they are, say so."""
+"""The tables, as `store.migrations` makes them. Columns of what people said, or who they are, say so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,22 @@ from typing import Final
 
 import sqlalchemy as sa
 
-__all__ = ["METADATA", "NOTES", "PAUSES", "SENDS", "STATUSES", "WHATSAPP_JOBS", "WORKERS"]
+from warmline.store.turn_views import FACTS
+
+__all__ = [
+    "METADATA",
+    "NOTES",
+    "PAUSES",
+    "SENDS",
+    "STATUSES",
+    "TURNS",
+    "TURN_COUNTS",
+    "TURN_FACTS",
+    "TURN_ROLLUPS",
+    "TURN_TEXTS",
+    "WHATSAPP_JOBS",
+    "WORKERS",
+]
 
 METADATA: Final = sa.MetaData()
 
@@ -82,4 +97,67 @@ WORKERS: Final = sa.Table(
     METADATA,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("seen_s", sa.Float(53), nullable=False),
+)
+
+TURN_FACTS: Final = sa.Table(
+    "turn_facts",
+    METADATA,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False, comment="a digest of the facts"),
+    *(sa.Column(fact, sa.Text, nullable=False) for fact in FACTS),
+)
+
+TURNS: Final = sa.Table(
+    "turns",
+    METADATA,
+    sa.Column("call", sa.Text, primary_key=True, comment="the session's id"),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at_s", sa.Float(53), nullable=False, comment="since 1970; the origin, or when it was over"),
+    sa.Column("facts_id", sa.BigInteger, sa.ForeignKey("turn_facts.id"), nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("response_ms", sa.Float(53), comment="of a turn that somebody asked, and that was heard"),
+    sa.Column("turn", sa.Text, nullable=False, comment="whole, as `reporting.events` writes it"),
+    sa.Index("turns_by_time", "at_s", "facts_id"),
+    sa.Index("turns_by_response", "response_ms", "at_s", "facts_id"),
+)
+
+TURN_TEXTS: Final = sa.Table(
+    "turn_texts",
+    METADATA,
+    sa.Column("call", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("user_text", sa.Text, nullable=False, comment="personal"),
+    sa.Column("reply_text", sa.Text, nullable=False, comment="personal"),
+    sa.Column("heard_text", sa.Text, nullable=False, comment="personal"),
+    sa.ForeignKeyConstraint(["call", "number"], ["turns.call", "turns.number"], ondelete="CASCADE"),
+)
+
+TURN_COUNTS: Final = (
+    "turns",
+    "asked",
+    "answered",
+    "interrupted",
+    "failed",
+    "cold_turns",
+    "drafts_begun",
+    "drafts_dropped",
+    "wasted_tokens",
+    "setbacks_hidden",
+    "setbacks_noticed",
+    "underruns",
+)
+"""What is counted of turns that are rolled up."""
+
+TURN_ROLLUPS: Final = sa.Table(
+    "turn_rollups",
+    METADATA,
+    sa.Column("resolution_s", sa.Integer, primary_key=True, autoincrement=False, comment="60, 3600 or 86400"),
+    sa.Column("is_folded", sa.Boolean, primary_key=True, comment="whether the coarser ones hold it, too"),
+    sa.Column("bucket_s", sa.BigInteger, primary_key=True, autoincrement=False, comment="when it begins"),
+    sa.Column(
+        "facts_id", sa.BigInteger, sa.ForeignKey("turn_facts.id"), primary_key=True, autoincrement=False
+    ),
+    sa.Column("worker", sa.Text, primary_key=True, comment="whose; empty of the coarser ones"),
+    *(sa.Column(count, sa.BigInteger, nullable=False) for count in TURN_COUNTS),
+    sa.Column("underrun_ms", sa.Float(53), nullable=False),
+    sa.Column("cells", sa.LargeBinary, nullable=False, comment="histograms, as `store.cells` writes them"),
 )

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from warmline.server.settings.assignments import parse_assignments
 from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting, Value, setting_named
+from warmline.server.settings.dashboard_table import DashboardTable
 from warmline.server.settings.example import example_file
 from warmline.server.settings.failover_table import FailoverTable
+from warmline.server.settings.history_table import HistoryTable
 from warmline.server.settings.load import DEFAULT_FILE, LoadedSettings, load_settings
 from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
@@ -42,10 +44,12 @@ __all__ = [
     "TABLES",
     "AgentTable",
     "AnthropicTable",
+    "DashboardTable",
     "DeepgramTable",
     "DraftsTable",
     "ElevenLabsTable",
     "FailoverTable",
+    "HistoryTable",
     "Kind",
     "KnowledgeTable",
     "LimitsTable",

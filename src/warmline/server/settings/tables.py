@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from warmline.server.settings.dashboard_table import DashboardTable
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.failover_table import FailoverTable
+from warmline.server.settings.history_table import HistoryTable
 from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import (
@@ -31,7 +33,9 @@ __all__ = [
     "PLUGINS",
     "REFERENCE",
     "AgentTable",
+    "DashboardTable",
     "FailoverTable",
+    "HistoryTable",
     "KnowledgeTable",
     "LimitsTable",
     "LogTable",
@@ -328,8 +332,10 @@ class Settings:
     twilio: TwilioTable = TwilioTable()
     whatsapp: WhatsAppTable = WhatsAppTable()
     store: StoreTable = StoreTable()
+    history: HistoryTable = HistoryTable()
     lines: LinesTable = LinesTable()
     failover: FailoverTable = FailoverTable()
+    dashboard: DashboardTable = DashboardTable()
     log: LogTable = LogTable()
     plugins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """`[plugins.NAME]`: what another package's provider or tools are told, as written, by its name."""

@@ -59,6 +59,7 @@ async def open_whatsapp(
     *,
     port: int,
     watching: Watching,
+    database: Database | None = None,
     now_s: Callable[[], float] = unix_now_s,
 ) -> AsyncIterator[Sequence[Route]]:
     """Answer messages; return where WhatsApp tells of them.
@@ -72,6 +73,7 @@ async def open_whatsapp(
         session_settings: What sessions are told.
         port: The server's, for the process's name.
         watching: Has a message's turn watched, by its job's id.
+        database: The store, where it is open already; whoever opened it closes it.
         now_s: The wall clock, in seconds since 1970.
 
     Raises:
@@ -88,9 +90,10 @@ async def open_whatsapp(
         transcriber = await held.enter_async_context(
             open_transcriber(settings, knowledge, lines, providers.stt)
         )
-        database = Database(database_url(settings.store.url))
-        await anyio.to_thread.run_sync(database.__enter__)
-        held.callback(database.__exit__)
+        if database is None:
+            database = Database(database_url(settings.store.url))
+            await anyio.to_thread.run_sync(database.__enter__)
+            held.callback(database.__exit__)
         messages, outbox, workers = Messages(database), Outbox(database), Workers(database)
         agent = MessageAgent(
             await _client(table, token, lines),
