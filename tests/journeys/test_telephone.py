@@ -80,7 +80,7 @@ async def test_a_call_is_held_in_its_own_format_from_ear_to_mouth(audio_format):
     assert talk.line.of_type(SpeechStopped)[0].audio_end_ms == 2528
     assert charged_ms(turn) == {
         "endpointing": 537
-    }  # 512 ms of slices without speech, the first of which begins 25 ms in
+    }  # 512 ms of slices without speech, the first of which begins 28 ms in
     [stream] = hands.recogniser.streams
     assert stream.audio_format == audio_format
     # From the slice in which 64 ms of speech were complete, to 200 ms after the speech.

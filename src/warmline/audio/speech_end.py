@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 __all__ = ["sound_end"]
 
 _BLOCK_S: Final = 0.005
-"""What the end is exact to."""
+"""What loudness is measured over."""
 
 _BELOW_LOUDEST: Final = 0.05
 """26 dB below the loudest block: what speech has above its room and its breaths."""
@@ -46,4 +46,7 @@ def sound_end(samples: NDArray[np.int16], end: int, rate_hz: int) -> int:
     loud = np.flatnonzero(speech > audible)
     if not len(loud):
         return end
-    return max(first + (int(loud[-1]) + 1) * size, end - round(_MOST_S * rate_hz))
+    block = int(loud[-1])
+    # A block is as loud as that on the whole, so some of its samples are.
+    last = int(np.flatnonzero(np.abs(blocks[block]) >= audible)[-1])
+    return max(first + block * size + last + 1, end - round(_MOST_S * rate_hz))
