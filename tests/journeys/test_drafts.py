@@ -171,7 +171,7 @@ async def test_a_partial_that_stands_is_drafted_for_and_the_final_need_not_look_
 
 
 async def test_an_eager_hint_begins_a_draft_and_the_end_by_the_recogniser_opens_the_gate():
-    """As Flux does it: a hint after 200 ms, the end after 600, from when the detector takes the speech to end."""
+    """As Flux does it: a hint after 200 ms of what a detector takes for silence, the end after 600."""
     hands = hands_with(0.25, 0.12, recogniser=ScriptedRecogniser(ends_turns=True))
     flux = Utterance("when do you open", eager_end_after_s=0.2, end_after_s=0.6, confidence=0.6)
     async with conversation(hands, flux) as talk:
