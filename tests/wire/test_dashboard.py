@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from http.cookies import SimpleCookie
+from typing import Any
 
 import anyio
 import httpx2
@@ -93,7 +94,8 @@ async def test_a_shorter_window_has_fewer_turns(url):
 
 @pytest.mark.parametrize("order", ["newest", "slowest"])
 async def test_page_after_page_lists_each_turn_once(url, order):
-    seen, following = [], {}
+    seen: list[dict[str, Any]] = []
+    following: dict[str, str] | None = {}
     while following is not None:
         page = await ask(url, "turns", order=order, limit="97", **following)
         seen += page["turns"]
@@ -231,7 +233,7 @@ class Events:
     def __init__(self, answer) -> None:
         self._lines = answer.aiter_lines()
 
-    async def next(self) -> tuple[str, object]:
+    async def next(self) -> tuple[str, Any]:
         name, body = "", b""
         async for line in self._lines:
             if line.startswith("event: "):
@@ -289,7 +291,7 @@ async def test_a_server_that_stops_does_not_wait_for_open_pages():
 
 async def test_a_real_server_shows_the_turns_that_it_kept(tmp_path):
     """From a typed question to the list, with what was said if that is wanted."""
-    tables = {
+    tables: dict[str, Any] = {
         "store": StoreTable(url=database_at(tmp_path)),
         "history": HistoryTable(transcripts=True),
     }

@@ -29,6 +29,11 @@ import { FACTS } from "./words.js";
 /** @type {Served} */
 const served = JSON.parse(find("warmline-dashboard", HTMLScriptElement).textContent ?? "{}");
 for (const [name, words] of Object.entries(served.measures)) served.measures[name] = inThirdPerson(words);
+/** Conversations up to which each turn that is over is asked for at once; of more, by and by. */
+const FEW = 10;
+const SOON_MS = 1500;
+let soon = false;
+
 /** How many turns are listed at first; more are asked for by a press. */
 const FIRST_TURNS = "12";
 
@@ -78,6 +83,16 @@ function picture(draws) {
   if (draws) return;
   const advice = ["Plots need one more package: ", element("code", {}, served.install_plots), ". Until then tables have the same figures."];
   find("pictures", HTMLElement).before(element("p", { class: "advice", "data-testid": "no-plots" }, ...advice));
+}
+
+/** A turn is over: it is kept in a second. */
+function refreshSoon() {
+  if (document.hidden || soon) return;
+  soon = true;
+  setTimeout(() => {
+    soon = false;
+    void refresh();
+  }, SOON_MS);
 }
 
 /** Nobody looks: go on when somebody does. */
@@ -156,7 +171,10 @@ async function begin() {
   const logOutButton = find("log-out", HTMLButtonElement);
   logOutButton.hidden = !served.may_log_out;
   logOutButton.onclick = () => void logOut();
-  listen({ calls: (all) => calls.all(all), changed: (changes) => calls.change(changes), state: showState }, showLink);
+  const changed = (/** @type {any} */ changes) => {
+    if (calls.change(changes) && served.keeps_turns && calls.count <= FEW) refreshSoon();
+  };
+  listen({ calls: (all) => calls.all(all), changed, state: showState }, showLink);
   if (!served.keeps_turns) {
     for (const id of ["controls", "tiles", "pictures", "turns-panel", "measures-panel"]) find(id, HTMLElement).hidden = true;
     return;

@@ -14,7 +14,7 @@ import msgspec
 
 from warmline.interfaces.channel import FloorChanged, SessionEvent, TurnMeasured
 from warmline.session.session import Session
-from warmline.timeline.report import TurnReport
+from warmline.timeline.report import TurnReport, TurnStatus
 
 __all__ = ["Changes", "LiveCall", "LiveCalls", "Viewer"]
 
@@ -33,7 +33,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     """When it came to be."""
 
     turns: int = 0
-    """The number of the last turn that was measured."""
+    """The number of the last turn that is over."""
 
     response_ms: float | None = None
     """Of the last turn that somebody had to wait in."""
@@ -156,7 +156,9 @@ class LiveCalls:
 
 
 def _with_turn(call: LiveCall, report: TurnReport) -> LiveCall:
-    response_ms = call.response_ms
-    if report.user_text and report.response_us is not None and report.number >= call.turns:
+    response_ms, turns = call.response_ms, call.turns
+    if report.user_text and report.response_us is not None and report.number >= turns:
         response_ms = report.response_us / 1000
-    return msgspec.structs.replace(call, turns=max(call.turns, report.number), response_ms=response_ms)
+    if report.status is not TurnStatus.PLAYING:
+        turns = max(turns, report.number)
+    return msgspec.structs.replace(call, turns=turns, response_ms=response_ms)
