@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from playwright.async_api import Page
@@ -145,6 +146,11 @@ async def test_a_turn_opens_as_a_waterfall_by_keyboard_and_closes_by_escape(stor
         await page.keyboard.press("Escape")
         assert not await page.get_by_test_id("opened").is_visible()
         assert await row.evaluate("one => one === document.activeElement")
+        await page.keyboard.press("Enter")
+        await total.wait_for()
+        await page.reload()
+        await total.wait_for()
+        assert "#turn=" in page.url, "the address can be given to somebody else"
 
 
 async def test_no_words_of_a_waterfall_speak_to_the_reader():
@@ -176,7 +182,7 @@ async def test_what_comes_from_elsewhere_is_shown_as_text(tmp_path):
     live = LiveCalls(lambda: NOW_S)
     call = LiveCall(id=evil, channel=evil, facts={}, began_s=NOW_S, floor=Floor.USER.value, floor_s=NOW_S)
     live.calls[evil] = call
-    goal = {"name": evil, "words": evil, "limit": evil, "measured": 1.0, "unit": "ms"}
+    goal: dict[str, Any] = {"name": evil, "words": evil, "limit": evil, "measured": 1.0, "unit": "ms"}
     goal |= {"verdict": evil, "samples": 1, "since_unix_s": None}
     with Database(database_at(tmp_path)) as database:
         TurnKeeping(database, "test").keep([*made[:6], *arrived])
@@ -214,9 +220,13 @@ async def test_it_fits_a_phone_in_light_and_dark_with_a_turn_opened_too(store, s
 
 async def test_goals_are_shown_with_what_was_measured_and_since_when_they_are_broken():
     """If somebody judges them; without, there is no such panel."""
-    met = {"name": "simple_turn", "words": "Response, simple turn", "limit": "p90 within 1,800 ms"}
+    met: dict[str, Any] = {
+        "name": "simple_turn",
+        "words": "Response, simple turn",
+        "limit": "p90 within 1,800 ms",
+    }
     met |= {"measured": 1020.4, "unit": "ms", "verdict": "met", "samples": 812, "since_unix_s": None}
-    broken = {"name": "cancellation_rate", "words": "Cancellation rate", "limit": "30–40 %"}
+    broken: dict[str, Any] = {"name": "cancellation_rate", "words": "Cancellation rate", "limit": "30–40 %"}
     broken |= {"measured": 0.46, "unit": "share", "verdict": "broken", "samples": 1}
     broken |= {"since_unix_s": NOW_S - 60}
     async with opened_dashboard(shown(goals=lambda: [met, broken])) as page:
@@ -254,8 +264,19 @@ async def test_an_empty_store_says_what_to_do(tmp_path):
             empty = page.get_by_test_id("no-turns")
             await empty.wait_for()
             assert "There are no turns in the last 24 hours." in await empty.inner_text()
-            assert "Talk to the agent" in await empty.inner_text()
+            advice = "Choose a longer window, or talk to the agent: each turn is here a second after"
+            assert advice in await empty.inner_text()
             assert not await page.get_by_test_id("tiles").is_visible()
+
+
+async def test_a_store_that_fails_is_told_in_words_and_the_rest_goes_on(tmp_path):
+    with Database(database_at(tmp_path)) as database:
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE turns RENAME TO elsewhere")
+        async with opened_dashboard(shown(turns=TurnReading(database)), refusals=True) as page:
+            notice = "document.querySelector('[data-testid=notices]').textContent"
+            await eventually(page, notice, holds=lambda text: "The database did not answer" in text)
+            await eventually(page, "document.querySelectorAll('#pools tbody tr').length > 0")
 
 
 async def test_beyond_the_machine_one_logs_in_and_out_by_the_form(store):

@@ -138,10 +138,10 @@ function show(all, apart, page) {
 function nothing() {
   const filtered = Object.keys(choices.filters).length > 0;
   const title = element("h3", {}, `There are no turns ${WINDOWS[choices.window].words}${filtered ? " with these filters" : ""}.`);
-  const link = element("a", { href: "/", target: "_blank" }, "Talk to the agent");
-  const words = filtered || choices.window !== "all"
-    ? element("p", {}, "Choose a longer window or fewer filters, or ", link, ": each turn is here a few seconds after it is over.")
-    : element("p", {}, link, ", or call it: each turn is here a few seconds after it is over, with what it was made of.");
+  const wider = [choices.window === "all" ? "" : "choose a longer window", filtered ? "choose other filters" : ""].filter(Boolean);
+  const advice = [...wider, ""].join(", or ");
+  const link = element("a", { href: "/", target: "_blank" }, advice ? "talk to the agent" : "Talk to the agent");
+  const words = element("p", {}, advice.charAt(0).toUpperCase() + advice.slice(1), link, ": each turn is here a second after it is over, with what it was made of.");
   return [title, words];
 }
 

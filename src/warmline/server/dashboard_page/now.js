@@ -119,7 +119,7 @@ export function pools(pools) {
   const rows = pools.map((pool) => [
     element("span", { class: "named two-lines" }, element("b", {}, pool.name), element("span", { class: "quiet" }, [KINDS[pool.kind] ?? pool.kind, pool.region].filter(Boolean).join(", "))),
     pips(pool),
-    `${pool.idle} of ${pool.warm_target}`,
+    pool.idle < pool.warm_target ? `${pool.idle} of ${pool.warm_target}` : whole(pool.idle),
     whole(pool.leased),
     whole(pool.opening),
     whole(pool.waiting),
