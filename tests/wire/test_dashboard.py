@@ -65,7 +65,9 @@ async def test_the_overview_has_every_turn_once_in_all_and_in_time(url):
     assert whole["drafts_dropped"] == sum(turn.drafts_dropped for turn in TURNS)
     assert whole["underruns"] == sum(turn.underruns for turn in TURNS)
     assert sum(points["turns"]) == COUNT
-    assert sum(points["measures"]["response"]["count"]) == whole["measures"]["response"]["count"]
+    counts = points["measures"]["response"]["count"]
+    assert len(counts) == len(points["at_s"])
+    assert sum(count or 0 for count in counts) == whole["measures"]["response"]["count"]
     assert points["at_s"] == sorted(points["at_s"])
     assert found["resolution_s"] > 0
     times = sorted(turn.response_ms for turn in ASKED if turn.response_ms is not None)
@@ -266,6 +268,13 @@ async def test_an_open_page_is_told_of_everything_first_and_then_of_changes():
                 assert state["process"]["memory_bytes"] > 1_000_000
                 live.ended("call_1")
                 assert await events.next() == ("changed", {"changed": [], "ended": ["call_1"]})
+
+
+async def test_asking_only_for_the_head_of_what_goes_on_ends_at_once():
+    async with running_dashboard(shown()) as url, httpx2.AsyncClient() as client:
+        with anyio.fail_after(2):
+            answer = await client.head(f"{url}/dashboard/api/live")
+        assert answer.headers["content-type"].startswith("text/event-stream")
 
 
 async def test_a_server_that_stops_does_not_wait_for_open_pages():

@@ -137,13 +137,14 @@ class LiveCalls:
             viewer.stir()
 
     def _take(self, session_id: str, event: SessionEvent) -> None:
-        call = self.calls.get(session_id)
-        if call is None:
+        """Take an event; most are passed over, and so is what comes when the session is over."""
+        if not isinstance(event, FloorChanged | TurnMeasured) or session_id not in self.calls:
             return
+        call = self.calls[session_id]
         if isinstance(event, FloorChanged):
             floor = event.floor.value
             self._put(msgspec.structs.replace(call, floor=floor, floor_s=self._unix_now_s()))
-        elif isinstance(event, TurnMeasured):
+        else:
             self._put(_with_turn(call, event.report))
 
     def _put(self, call: LiveCall) -> None:
