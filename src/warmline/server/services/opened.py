@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from warmline.core.line_use import OnLine
+from warmline.core.loggable import loggable
 from warmline.errors import ConfigError, ProviderError
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.lines import Lines
@@ -86,16 +87,15 @@ class Service(Generic[ProviderT_co]):
         await self.check_key(None)
 
     async def _find_problem(self) -> str:
-        problem = f"{self.doing}: no answer within {_CHECK_S:g} s; see {self.table}.base_urls"
         try:
             with anyio.move_on_after(_CHECK_S):
                 await self.check_key(None)
-                problem = ""
+                return ""
         except ProviderError as error:
-            problem = str(error)
-        if problem:
-            _log.warning("provider.not_ready", extra={"provider": self.table, "problem": problem})
-        return problem
+            _log.warning("provider.not_ready", extra=loggable(error))
+            return str(error)
+        _log.warning("provider.not_ready", extra={"provider": self.table, "problem": "no answer"})
+        return f"{self.doing}: no answer within {_CHECK_S:g} s; see {self.table}.base_urls"
 
 
 def each_of(settings: Settings, role: str, chosen: str) -> list[Settings]:

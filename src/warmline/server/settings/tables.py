@@ -13,6 +13,7 @@ from typing import Final, Literal
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
+from warmline.server.settings.observability_tables import AlertsTable, MetricsTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
@@ -31,10 +32,12 @@ __all__ = [
     "PLUGINS",
     "REFERENCE",
     "AgentTable",
+    "AlertsTable",
     "FailoverTable",
     "KnowledgeTable",
     "LimitsTable",
     "LogTable",
+    "MetricsTable",
     "PhoneTable",
     "PlayoutTable",
     "RecogniserTable",
@@ -331,6 +334,8 @@ class Settings:
     lines: LinesTable = LinesTable()
     failover: FailoverTable = FailoverTable()
     log: LogTable = LogTable()
+    metrics: MetricsTable = MetricsTable()
+    alerts: AlertsTable = AlertsTable()
     plugins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """`[plugins.NAME]`: what another package's provider or tools are told, as written, by its name."""
 
@@ -349,5 +354,6 @@ NOT_ABOVE: Final = (
     ("failover.tts_first_least_ms", "failover.tts_first_ms"),
     ("failover.tts_stall_least_ms", "failover.tts_stall_ms"),
     ("failover.stt_final_least_ms", "failover.stt_final_ms"),
+    ("alerts.judge_s", "alerts.window_s"),
 )
 """Pairs of settings whose first must not be above its second."""
