@@ -133,7 +133,8 @@ def caused_by(error, cause):
         ),
         (FileNotFoundError(2, WORDS, WORDS), {"problem": "FileNotFoundError",
                                               "cause": "No such file or directory"}),
-        (caused_by(OpenFailed(WORDS), ssl.SSLError(1, WORDS)), {"problem": "OpenFailed", "cause": "SSLError"}),
+        (caused_by(OpenFailed(WORDS), ssl.SSLError(1, WORDS)),
+         {"problem": "OpenFailed", "cause": "SSLError"}),
     ],
 )  # fmt: skip
 def test_of_an_error_the_kind_the_status_and_the_codes_are_told_and_never_the_text(error, expected):
