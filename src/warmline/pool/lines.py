@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from warmline.core.clock import Clock, SystemClock
 from warmline.errors import ConfigError, PoolClosed
+from warmline.pool.census import Census
 from warmline.pool.dialling import Address, Dialler, ssl_context
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.http import HttpRequest
@@ -50,6 +51,7 @@ class Lines:
         dns_s: float = 300.0,
         dns_server: str | None = None,
         clock: Clock | None = None,
+        census: Census | None = None,
     ) -> None:
         """Prepare; certificates are read here, nothing is opened.
 
@@ -61,6 +63,7 @@ class Lines:
             dns_server: Who is asked for addresses, such as `10.0.0.2:53`; the operating system by
                 default, or the proxy where there is one.
             clock: The process's; the system's by default.
+            census: Where the endpoints are counted; one of their own by default.
         """
         self.clock = clock or SystemClock()
         lookup = lookup_at(dns_server) if dns_server else system_lookup
@@ -74,6 +77,7 @@ class Lines:
             proxy=proxy,
             connect_s=connect_s,
             proxy_resolves=dns_server is None,
+            census=census,
         )
         """Opens connections, for endpoints that are made by others."""
 

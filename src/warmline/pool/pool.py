@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -18,6 +18,7 @@ from warmline.core.loggable import loggable
 from warmline.core.urgency import is_in_background
 from warmline.errors import LeaseTimeout, OpenFailed, PoolClosed, PoolError
 from warmline.pool.breaker import Breaker
+from warmline.pool.census import PoolLines
 from warmline.pool.line import LineT, OpenLine
 from warmline.pool.shelf import ShelfPolicy, plan
 from warmline.pool.states import LineEvent, LineState, next_state
@@ -118,6 +119,12 @@ class Pool(Generic[LineT]):
     def policy(self, policy: ShelfPolicy) -> None:
         self._policy = policy
         self._carry_out()
+
+    @property
+    def lines(self) -> PoolLines:
+        """What the lines do now."""
+        states = Counter(shelved.state for shelved in self._lines.values())
+        return PoolLines(states, self._policy.warm_target, is_broken=self.breaker.is_open)
 
     @property
     def idle_count(self) -> int:

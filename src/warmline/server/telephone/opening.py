@@ -22,6 +22,7 @@ from warmline.channels.telephone.twilio.client import TwilioClient, authorizatio
 from warmline.channels.telephone.twilio.media import TwilioMediaWire
 from warmline.channels.telephone.twilio.signature import TwilioSignatures
 from warmline.errors import ConfigError
+from warmline.pool.census import Census
 from warmline.pool.lines import Lines
 from warmline.server.services.opened import lines_of
 from warmline.server.settings import PhoneTable, Settings, TelnyxTable, TwilioTable
@@ -63,13 +64,15 @@ class OpenNetwork:
 
 
 @asynccontextmanager
-async def open_networks(settings: Settings) -> AsyncIterator[Sequence[OpenNetwork]]:
-    """Open lines to each network whose key is set.
+async def open_networks(
+    settings: Settings, census: Census | None = None
+) -> AsyncIterator[Sequence[OpenNetwork]]:
+    """Open lines to each network whose key is set; they are counted in `census`.
 
     Raises:
         ConfigError: something that belongs to a key is missing or wrong.
     """
-    async with lines_of(settings) as lines:
+    async with lines_of(settings, census) as lines:
         networks = []
         if settings.telnyx.api_key is not None:
             networks.append(await _telnyx(settings.telnyx, settings.phone, lines))
