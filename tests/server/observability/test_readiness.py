@@ -90,7 +90,6 @@ class Open:
 
 async def test_a_key_that_was_refused_is_asked_for_again_until_it_is_taken():
     """A load balancer sends nobody until then, so no turn could find out."""
-    from dataclasses import replace
 
     refusals = [True, True, False]
 
