@@ -19,6 +19,7 @@ from warmline.errors import ConfigError
 from warmline.server.access import Access
 from warmline.server.assembly import provider_facts, session_settings
 from warmline.server.observability.observer import Observer, log_turn
+from warmline.server.observability.opening import Observability
 from warmline.server.pages import application
 from warmline.server.realtime import REALTIME_PATH, Realtime
 from warmline.server.services.knowledge import Knowledge
@@ -92,7 +93,9 @@ async def serve(
         api_key=settings.server.api_key,
     )
     vitals = Vitals(SystemClock())
-    observer = Observer((log_turn,), SystemClock(), unix_now_s, vitals, provider_facts(settings, providers))
+    watching = Observability(settings, providers, access, vitals, SystemClock())
+    sinks = (log_turn, *watching.sinks)
+    observer = Observer(sinks, SystemClock(), unix_now_s, vitals, provider_facts(settings, providers))
     sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s, (observer,))
     realtime = Realtime(
         sessions,
@@ -112,7 +115,7 @@ async def serve(
         SystemClock(),
     )
     sockets = {REALTIME_PATH: realtime.accept}
-    routes = api_routes(calls, access)
+    routes = [*api_routes(calls, access), *watching.routes(sessions)]
     facts = {
         "example_questions": knowledge.example_questions,
         "documents": {
@@ -130,7 +133,12 @@ async def serve(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with sessions.running(), calls.running(), anyio.create_task_group() as tasks:
+        async with (
+            watching.running(),
+            sessions.running(),
+            calls.running(),
+            anyio.create_task_group() as tasks,
+        ):
             tasks.start_soon(vitals.run)
             for audio_format in telephone_formats(settings.telnyx, settings.twilio):
                 tasks.start_soon(make_ahead, providers, call_settings, audio_format)
@@ -145,7 +153,7 @@ async def serve(
                 tasks.cancel_scope.cancel()
 
     async with (
-        open_networks(settings) as networks,
+        open_networks(settings, providers.census) as networks,
         _messages(settings, knowledge, providers, int(listener.getsockname()[1])) as message_routes,
     ):
         routes += message_routes
