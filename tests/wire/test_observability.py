@@ -20,7 +20,7 @@ BEARER = {"Authorization": f"Bearer {KEY}"}
 
 
 async def typed_turn(client, over="completed"):
-    """Ask, and wait until the turn has come so far; it is told of when its sound begins, and when it is over."""
+    """Ask, and wait until the turn has come so far; it is told of when its sound begins, and when it ends."""
     await say(client, "warmline.text", text="When do you open?")
     while (await until(client, "warmline.turn"))["turn"]["status"] != over:
         pass
