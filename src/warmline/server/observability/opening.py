@@ -78,14 +78,16 @@ class Observability:
         self._access = access
         self._vitals = vitals
         self._more_gauges = gauges
-        self._metrics = Metrics(self.gauges)
+        self.metrics = Metrics(self.gauges)
+        """What Prometheus reads."""
+
         self._sessions: Sessions | None = None
         self._telemetry: Telemetry | None = None
 
     @property
     def sinks(self) -> Sequence[TurnSink]:
         """Who is to be told of turns."""
-        return (self.alerts.take, self._metrics.take, self._trace)
+        return (self.alerts.take, self.metrics.take, self._trace)
 
     def routes(self, sessions: Sessions) -> Sequence[Route]:
         """Return what is served: `/metrics` and `/ready`.
@@ -96,7 +98,7 @@ class Observability:
         self._sessions = sessions
         is_public = self._settings.metrics.public
         return (
-            metrics_route(self._metrics, self._access, is_public=is_public),
+            metrics_route(self.metrics, self._access, is_public=is_public),
             ready_route(self.reasons),
         )
 
