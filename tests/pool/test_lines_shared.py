@@ -6,6 +6,10 @@ import pytest
 from tests.pool.far_end import far_end
 from tests.pool.sdk_stand_in import StandIn
 from warmline.pool import Lines
+from warmline.pool.census import Census
+from warmline.pool.shelf import ShelfPolicy
+from warmline.pool.sockets import SocketEndpoint
+from warmline.pool.states import LineState
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio, pytest.mark.timeout(30)]
 
@@ -56,3 +60,31 @@ async def test_an_endpoint_outlives_the_deadline_under_which_it_was_opened(far, 
         async with lines.httpx_client() as client:
             assert (await client.get(f"{far.url}/v1/models")).status_code == 200
         assert endpoint.pool.open_count > 0
+
+
+async def test_endpoints_are_counted_while_they_are_open(far, tmp_path):
+    """An unreachable one, too: that is what its counting is for."""
+    census = Census()
+    counted = Lines(certificate=tmp_path / "authority.pem", census=census)
+    async with counted:
+        endpoint = await warm(counted, far)
+        await counted.endpoint("nowhere", "http://127.0.0.1:9")
+        async with endpoint.pool.lease(wait_s=1):
+            by_name = {lines.name: lines for lines in census.endpoints()}
+            assert by_name["far"].states[LineState.LEASED] == 1
+            assert by_name["far"].is_ready
+        await until_broken(census)
+        socket = SocketEndpoint(
+            "far", "wss://far.test/socket", counted.dialler, ShelfPolicy(warm_target=0), counted.clock
+        )
+        async with socket:
+            assert [lines.name for lines in census.endpoints()] == ["far", "nowhere", "far"]
+            assert census.endpoints()[-1].is_ready, "none has to stand ready"
+    assert census.endpoints() == ()
+
+
+async def until_broken(census):
+    with anyio.fail_after(5):
+        while not any(pool.is_broken for each in census.endpoints() for pool in each.pools):  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+    assert [each.is_ready for each in census.endpoints()] == [True, False]
