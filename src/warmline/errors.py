@@ -127,15 +127,28 @@ class ProviderError(WarmlineError):
         provider: Its name as in the configuration, such as `offline`.
         phase: `connect`, `first_result` or `stream`.
         request_id: The provider's own name for the request, or empty; for its support.
+        status: The HTTP status that it failed with; 0 where there is none.
+        code: The provider's own code for what went wrong; empty or less than 1 where there is none.
     """
 
     retryable = False
 
-    def __init__(self, message: str, *, provider: str, phase: str, request_id: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        phase: str,
+        request_id: str = "",
+        status: int = 0,
+        code: str | int = "",
+    ) -> None:
         super().__init__(message)
         self.provider = provider
         self.phase = phase
         self.request_id = request_id
+        self.status = status
+        self.code: str | int = code
 
 
 class ProviderUnavailable(ProviderError):

@@ -5,7 +5,11 @@ import pytest
 
 from tests.pool.far_end import far_end
 from tests.pool.sdk_stand_in import StandIn
-from warmline.pool import Lines, ShelfPolicy
+from warmline.pool import Lines
+from warmline.pool.census import Census
+from warmline.pool.shelf import ShelfPolicy
+from warmline.pool.sockets import SocketEndpoint
+from warmline.pool.states import LineState
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio, pytest.mark.timeout(30)]
 
@@ -58,17 +62,44 @@ async def test_an_endpoint_outlives_the_deadline_under_which_it_was_opened(far, 
         assert endpoint.pool.open_count > 0
 
 
-async def test_what_is_seen_of_lines_is_every_pool_of_theirs_and_neither_path_nor_key(far, lines):
-    """Over HTTP and of sockets, whoever opens these."""
+async def test_endpoints_are_counted_while_they_are_open(far, tmp_path):
+    """An unreachable one, too: that is what its counting is for."""
+    census = Census()
+    counted = Lines(certificate=tmp_path / "authority.pem", census=census)
+    async with counted:
+        endpoint = await warm(counted, far)
+        await counted.endpoint("nowhere", "http://127.0.0.1:9")
+        async with endpoint.pool.lease(wait_s=1):
+            by_name = {lines.name: lines for lines in census.endpoints()}
+            assert by_name["far"].states[LineState.LEASED] == 1
+            assert by_name["far"].is_ready
+        await until_broken(census)
+        socket = SocketEndpoint(
+            "far", "wss://far.test/socket", counted.dialler, ShelfPolicy(warm_target=0), counted.clock
+        )
+        async with socket:
+            assert [lines.name for lines in census.endpoints()] == ["far", "nowhere", "far"]
+            assert census.endpoints()[-1].is_ready, "none has to stand ready"
+    assert census.endpoints() == ()
+
+
+async def test_what_is_seen_of_lines_is_neither_path_nor_key(far, lines):
     headers = {"authorization": "Bearer a-secret"}
     async with lines:
         endpoint = await lines.endpoint("openai", f"{far.url}/v1", headers=headers)
         await endpoint.pool.until_warm()
         url = "wss://127.0.0.1:9/speak?token=a-secret"
         async with lines.sockets("voice", url, ShelfPolicy(warm_target=0, max_lines=1), headers=headers):
-            http, sockets = lines.views()
+            [http], [sockets] = (each.pools for each in lines.census.endpoints())
     assert (http.name, http.kind, http.is_current, http.warm_target) == ("openai", "http", True, 2)
     assert http.idle >= 1
     assert (sockets.name, sockets.kind, sockets.region, sockets.most) == ("voice", "socket", "127.0.0.1", 1)
     assert "a-secret" not in repr((http, sockets))
     assert "/v1" not in repr((http, sockets))
+
+
+async def until_broken(census):
+    with anyio.fail_after(5):
+        while not any(pool.is_broken for each in census.endpoints() for pool in each.pools):  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+    assert [each.is_ready for each in census.endpoints()] == [True, False]

@@ -101,7 +101,7 @@ def test_a_report_becomes_a_turn_with_its_figures_in_milliseconds():
     assert turn.notes == (ReportedNote("draft_adopted", 1_000, "the turn was committed, and it fits"),)
     assert (turn.drafts_begun, turn.drafts_dropped) == (2, 1)
     assert turn.waits == (ReportedLine("deepgram", 200),)
-    assert turn.setbacks == (ReportedSetback("llm", "openai", "late", "retry", "anthropic", 700),)
+    assert turn.setbacks == (ReportedSetback("llm", "openai", "late", "retry", "anthropic", 700, 500),)
     assert (turn.underruns, turn.underrun_ms) == (1, 250)
 
 

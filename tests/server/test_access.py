@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 import pytest
+from starlette.datastructures import Headers
 
 from warmline.server.access import TOKEN_LIFE_S, Access, Admission, Refusal
 from warmline.server.settings import Secret
@@ -100,3 +101,25 @@ def test_a_program_without_a_key_is_told_what_to_do():
     assert decision.status is HTTPStatus.UNAUTHORIZED
     assert "WARMLINE_API_KEY" in decision.message
     assert "not set" in decision.message
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "is_local"),
+    [
+        ("127.0.0.1", {"Host": "127.0.0.1:8080"}, True),
+        ("::1", {"Host": "[::1]:8080"}, True),
+        ("127.0.0.1", {"Host": "localhost"}, True),
+        ("10.0.0.2", {"Host": "127.0.0.1:8080"}, False),
+        ("127.0.0.1", {"Host": "voice.example.com"}, False),
+        ("127.0.0.1", {"Host": "10.0.0.1"}, False),
+        ("127.0.0.1", {"Host": "localhost", "X-Forwarded-For": "203.0.113.5"}, False),
+        ("127.0.0.1", {"Host": "localhost", "Origin": "http://localhost"}, False),
+        ("", {"Host": "localhost"}, False),
+        ("127.0.0.1", {}, False),
+    ],
+)
+def test_a_request_is_local_if_it_comes_from_this_machine_to_this_machine(peer, headers, is_local):
+    """A proxy on this machine asks from here, too, for whoever asks it."""
+    assert Access(host="127.0.0.1").is_local(peer, Headers(headers)) is is_local
+    published = Access(host="127.0.0.1", public_origins=("https://voice.example.com",))
+    assert not published.is_local(peer, Headers(headers))

@@ -13,6 +13,7 @@ import anyio.to_thread
 import numpy as np
 
 from warmline.core.clock import Clock
+from warmline.core.loggable import loggable
 from warmline.errors import ProviderError
 from warmline.interfaces.embedder import Embedder
 from warmline.interfaces.retriever import Passage, Query
@@ -131,7 +132,7 @@ class HybridRetriever:
             try:
                 await self.embed_documents()
             except ProviderError as error:
-                _log.warning("embedder.not_ready", extra={"problem": str(error)})
+                _log.warning("embedder.not_ready", extra=loggable(error))
                 if not error.retryable:
                     return
             else:
@@ -179,7 +180,7 @@ class HybridRetriever:
         try:
             self._file.write(found)
         except OSError as error:
-            _log.warning("embeddings.not_kept", extra={"path": str(self._file.path), "problem": str(error)})
+            _log.warning("embeddings.not_kept", extra={"path": str(self._file.path), **loggable(error)})
 
     async def _embedded(self, readings: Sequence[str]) -> Floats | None:
         """Return the readings' vectors, or None if they do not come in time."""
@@ -189,7 +190,7 @@ class HybridRetriever:
             return np.stack([known[text] for text in readings])
         if not self._breaker.try_now(self._clock.now_s()):
             return None
-        problem = f"no vector within {self._deadline_s:g} s"
+        problem: dict[str, str | int] = {"problem": "no answer"}
         try:
             with anyio.move_on_after(self._deadline_s):
                 vectors = await embed_few(self._embedder, missing)
@@ -200,12 +201,12 @@ class HybridRetriever:
                 self._asked.keep({text: known[text] for text in missing})
                 return np.stack([known[text] for text in readings])
         except ProviderError as error:
-            problem = str(error)
+            problem = loggable(error)
         except anyio.get_cancelled_exc_class():
             if self._breaker.is_open:
                 # Nobody will know how this try would have ended; the next one is due after a pause.
                 self._breaker.failed(self._clock.now_s())
             raise
         self._breaker.failed(self._clock.now_s())
-        _log.warning("question.not_embedded", extra={"problem": problem})
+        _log.warning("question.not_embedded", extra=problem)
         return None

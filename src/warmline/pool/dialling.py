@@ -15,6 +15,7 @@ import anyio
 from warmline.core.clock import Clock, SystemClock
 from warmline.core.line_use import OpenCost
 from warmline.errors import OpenFailed
+from warmline.pool.census import Census
 from warmline.pool.resolver import Resolver
 
 __all__ = ["Address", "Dialler", "TimedSslObject", "ssl_context"]
@@ -96,6 +97,7 @@ class Dialler:
         proxy: str | None = None,
         connect_s: float = 10.0,
         proxy_resolves: bool = True,
+        census: Census | None = None,
     ) -> None:
         """Prepare.
 
@@ -107,7 +109,9 @@ class Dialler:
             proxy: An HTTP proxy to go through by CONNECT, such as `http://10.0.0.1:3128`.
             connect_s: How long each of TCP and TLS may take.
             proxy_resolves: Whether the proxy is told names, which it may be alone in knowing, or addresses.
+            census: Where the endpoints that it opens connections for are counted.
         """
+        self.census = census if census is not None else Census()
         self.tls = tls or ssl_context()
         self.tls.sslobject_class = TimedSslObject
         self.http2_tls = http2_tls

@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 from warmline.core.clock import Clock, utc_now
 from warmline.core.line_use import LineUse, OnLine
 from warmline.errors import LineLost, NoAnswer, OpenFailed, PoolError
+from warmline.pool.census import EndpointLines
 from warmline.pool.dialling import Address, Dialler
 from warmline.pool.http import HttpLine, HttpRequest, HttpResponse, LineResponse
 from warmline.pool.http1 import Http1Line
@@ -164,6 +165,7 @@ class HttpEndpoint:
         await self._tasks.__aenter__()
         if len(self._sites) > 1 and self._probe is not None:
             self._tasks.start_soon(self._measure)
+        self._dialler.census.opened(self, lambda: EndpointLines(self.name, self.views()))
         return self
 
     async def __aexit__(
@@ -173,6 +175,7 @@ class HttpEndpoint:
         traceback: TracebackType | None,
     ) -> None:
         """Close every line."""
+        self._dialler.census.closed(self)
         tasks, self._tasks = self._tasks, None
         try:
             if tasks is not None:

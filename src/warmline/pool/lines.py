@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from warmline.core.clock import Clock, SystemClock
 from warmline.errors import ConfigError, PoolClosed
+from warmline.pool.census import Census
 from warmline.pool.dialling import Address, Dialler, ssl_context
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.http import HttpRequest
@@ -22,7 +23,6 @@ from warmline.pool.resolver import Resolver, lookup_at, system_lookup
 from warmline.pool.retrying import RetryPolicy
 from warmline.pool.shelf import ShelfPolicy
 from warmline.pool.sockets import SocketEndpoint
-from warmline.pool.view import PoolView
 
 if TYPE_CHECKING:
     import httpx
@@ -40,7 +40,7 @@ class Lines:
             await lines.endpoint("openai", "https://api.openai.com/v1")
             client = AsyncOpenAI(http_client=lines.httpx2_client())
 
-    What changes here: `_endpoints`, in `endpoint`; `_sockets`, in `sockets`; `_tasks`, on entering and
+    What changes here: `_endpoints`, in `endpoint`; `_tasks`, on entering and
     leaving.
     """
 
@@ -53,6 +53,7 @@ class Lines:
         dns_s: float = 300.0,
         dns_server: str | None = None,
         clock: Clock | None = None,
+        census: Census | None = None,
     ) -> None:
         """Prepare; certificates are read here, nothing is opened.
 
@@ -64,6 +65,7 @@ class Lines:
             dns_server: Who is asked for addresses, such as `10.0.0.2:53`; the operating system by
                 default, or the proxy where there is one.
             clock: The process's; the system's by default.
+            census: Where the endpoints are counted; one of their own by default.
         """
         self.clock = clock or SystemClock()
         lookup = lookup_at(dns_server) if dns_server else system_lookup
@@ -77,11 +79,11 @@ class Lines:
             proxy=proxy,
             connect_s=connect_s,
             proxy_resolves=dns_server is None,
+            census=census,
         )
         """Opens connections, for endpoints that are made by others."""
 
         self._endpoints: list[tuple[Address, HttpEndpoint]] = []
-        self._sockets: list[SocketEndpoint] = []
         self._tasks: TaskGroup | None = None
         self._closing = anyio.Event()
 
@@ -182,15 +184,12 @@ class Lines:
             policy: How many lines, and how long one is good for.
             headers: Sent with the upgrade; the key is among them.
         """
-        endpoint = SocketEndpoint(name, url, self.dialler, policy, self.clock, headers=headers)
-        self._sockets.append(endpoint)
-        return endpoint
+        return SocketEndpoint(name, url, self.dialler, policy, self.clock, headers=headers)
 
-    def views(self) -> tuple[PoolView, ...]:
-        """Return what is to be seen of every pool now, in the order of their making."""
-        endpoints = dict.fromkeys(endpoint for _, endpoint in self._endpoints)
-        http = [view for endpoint in endpoints for view in endpoint.views()]
-        return (*http, *(view for sockets in self._sockets for view in sockets.views()))
+    @property
+    def census(self) -> Census:
+        """What is to be seen of every endpoint while it is open."""
+        return self.dialler.census
 
     def __repr__(self) -> str:
         endpoints = dict.fromkeys(endpoint for _, endpoint in self._endpoints)

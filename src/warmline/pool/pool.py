@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from warmline.core.clock import Clock
 from warmline.core.line_use import LineUse, OnLine
+from warmline.core.loggable import loggable
 from warmline.core.urgency import is_in_background
 from warmline.errors import LeaseTimeout, OpenFailed, PoolClosed, PoolError
 from warmline.pool.breaker import Breaker
@@ -423,7 +424,7 @@ class Pool(Generic[LineT]):
         self.breaker.failed(self._clock.now_s())
         # One that is being opened while the pool closes is hung up on.
         if self.problem is None and self._is_open:
-            _log.warning("line.open_failed", extra={"pool": self.name, "problem": str(error)})
+            _log.warning("line.open_failed", extra={"pool": self.name, **loggable(error)})
         self.problem = error
         told = len(self._waiters) if self.breaker.is_open and not self.open_count else 1
         for _ in range(min(told, len(self._waiters))):
@@ -438,7 +439,7 @@ class Pool(Generic[LineT]):
             with anyio.fail_after(_KEEP_ALIVE_S):
                 round_trip_s = await line.keep_alive()
         except (PoolError, TimeoutError) as error:
-            _log.debug("line.keep_alive_failed", extra={"pool": self.name, "problem": str(error)})
+            _log.debug("line.keep_alive_failed", extra={"pool": self.name, **loggable(error)})
             if shelved.state in (LineState.IDLE, LineState.LEASED):
                 self._move(shelved, LineEvent.RETIRED)
         shelved.is_being_kept_alive = False

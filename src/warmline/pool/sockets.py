@@ -18,6 +18,7 @@ from warmline.core.clock import Clock
 from warmline.core.ids import new_id
 from warmline.core.line_use import OnLine, OpenCost
 from warmline.errors import HandshakeRefused, LineLost, OpenFailed
+from warmline.pool.census import EndpointLines
 from warmline.pool.dialling import Address, Dialler, TimedSslObject
 from warmline.pool.line import OnLost
 from warmline.pool.pool import Pool
@@ -269,6 +270,7 @@ class SocketEndpoint:
 
     async def __aenter__(self) -> Self:
         await self.pool.__aenter__()
+        self._dialler.census.opened(self, lambda: EndpointLines(self.name, self.views()))
         return self
 
     async def __aexit__(
@@ -277,6 +279,7 @@ class SocketEndpoint:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._dialler.census.closed(self)
         await self.pool.__aexit__(exc_type, exc, traceback)
 
     @asynccontextmanager

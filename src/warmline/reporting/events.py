@@ -200,6 +200,7 @@ def reported_turn(
                 setback.remedy.value,
                 setback.taken_by,
                 setback.lost_s * 1000,
+                None if report.origin_s is None else round((setback.at_s - report.origin_s) * 1000, 3),
             )
             for setback in report.setbacks
         ),

@@ -36,6 +36,8 @@ class ReportedSetback:
     remedy: str
     taken_by: str = ""
     lost_ms: float = 0.0
+    at_ms: float | None = None
+    """When it was known, from the turn's origin; None where the source does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,10 @@ _KEY_PREFIX: Final = "openai-insecure-api-key."
 """How a browser hands over a key in the OpenAI Realtime protocol: it can't set headers."""
 
 
+_FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via", "Origin")
+"""What only a proxy or a page sends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a connection was refused, and what to do."""
@@ -89,6 +93,20 @@ class Access:
         key = headers.get("Authorization", "").removeprefix("Bearer ")
         return None if key and self._is_key(key) else self._wrong_key()
 
+    def is_local(self, peer: str, headers: Mapping[str, str]) -> bool:
+        """Return whether a request is a program's on this machine, with no proxy between.
+
+        Pages elsewhere may connect through a proxy on this machine, which asks from here for whoever asks it:
+        where any may, nobody is taken to be local.
+
+        Args:
+            peer: The address that it came from.
+            headers: The request's; any case of names will do.
+        """
+        host = urlsplit(f"//{headers.get('Host', '')}").hostname or ""
+        is_forwarded = any(headers.get(name) for name in _FORWARDED)
+        return not is_forwarded and not self._origins and _is_loopback(peer) and _is_loopback(host)
+
     def check(self, headers: Mapping[str, str], now_unix_s: int) -> Admission | Refusal:
         """Decide on a WebSocket's upgrade; `headers` finds names in any case."""
         refusal = self.check_host(headers.get("Host", ""))
@@ -138,6 +156,15 @@ class Access:
 
 def _after(prefix: str, names: Sequence[str]) -> str:
     return next((name.removeprefix(prefix) for name in names if name.startswith(prefix)), "")
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_address(name: str) -> bool:

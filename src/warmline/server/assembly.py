@@ -16,6 +16,7 @@ from warmline.failover.probing import Probe, Probing
 from warmline.failover.settings import FailoverSettings, HedgeSettings
 from warmline.interfaces.channel import TurnSettings
 from warmline.knowledge.index import OnProgress
+from warmline.pool.census import Census
 from warmline.providers.offline.voice_activity import OfflineVoiceActivity
 from warmline.server.services.knowledge import Knowledge
 from warmline.server.services.language_models import chosen_language_model, open_language_model
@@ -68,7 +69,7 @@ async def open_providers(
     recognisers = each_of(settings, "stt", chosen_recogniser(settings))
     async with (
         OfflineVoiceActivity() as vad,
-        lines_of(settings) as lines,
+        lines_of(settings, census := Census()) as lines,
         open_retriever(settings, knowledge, lines, on_progress) as retriever,
         open_tools(settings, lines) as tools,
         AsyncExitStack() as held,
@@ -84,7 +85,7 @@ async def open_providers(
         }
         failover = FailoverState(failover_settings(settings.failover))
         await enter(Probing(failover.health, _probes(opened), lines.clock))
-        problems = await _problems(*(each.find_problem for legs in opened.values() for each in legs))
+        problems = await _problems(opened)
         yield Providers(
             vad=vad,
             stt=stt.provider,
@@ -97,7 +98,7 @@ async def open_providers(
             speaks_by=tts.name,
             finds_by=retriever.name,
             notes=(retriever.note,) if retriever.note else (),
-            problems=problems,
+            problems=tuple(problems.values()),
             recogniser_note=RECOGNISER_NOTE if stt.leg == "offline" else "",
             stt_name=stt.leg,
             llm_name=llm.leg,
@@ -106,7 +107,14 @@ async def open_providers(
             llm_fallbacks=_legs(llm_fallbacks),
             tts_fallbacks=_legs(tts_fallbacks),
             failover=failover,
-            pools=lines.views,
+            census=census,
+            checks={
+                (role, each.leg): each.probe
+                for role, legs in opened.items()
+                for each in legs
+                if each.probe is not None
+            },
+            troubled=frozenset(problems),
         )
 
 
@@ -124,18 +132,19 @@ def _probes(opened: Mapping[ProviderRole, Sequence[Opened[Any]]]) -> dict[LegKey
     }
 
 
-async def _problems(*checks: Callable[[], Awaitable[str]] | None) -> tuple[str, ...]:
-    """Return what is wrong, all of it asked for at once."""
-    found: dict[int, str] = {}
+async def _problems(opened: Mapping[ProviderRole, Sequence[Opened[Any]]]) -> dict[LegKey, str]:
+    """Return what is wrong with whom, all of it asked for at once."""
+    found: dict[LegKey, str] = {}
 
-    async def ask(number: int, check: Callable[[], Awaitable[str]]) -> None:
-        found[number] = await check()
+    async def ask(key: LegKey, check: Callable[[], Awaitable[str]]) -> None:
+        found[key] = await check()
 
+    keys = [(role, each) for role, legs in opened.items() for each in legs]
     async with anyio.create_task_group() as tasks:
-        for number, check in enumerate(checks):
-            if check is not None:
-                tasks.start_soon(ask, number, check)
-    return tuple(found[number] for number in sorted(found) if found[number])
+        for role, each in keys:
+            if each.find_problem is not None:
+                tasks.start_soon(ask, (role, each.leg), each.find_problem)
+    return {(role, each.leg): found[role, each.leg] for role, each in keys if found.get((role, each.leg))}
 
 
 def provider_facts(settings: Settings, providers: Providers) -> dict[str, str]:

@@ -26,6 +26,7 @@ from warmline.server.observability.dashboard.routes import dashboard_routes
 from warmline.server.observability.dashboard.shown import Shown
 from warmline.server.observability.history import History
 from warmline.server.observability.observer import Observer, log_turn
+from warmline.server.observability.opening import Observability
 from warmline.server.pages import application
 from warmline.server.realtime import REALTIME_PATH, Realtime
 from warmline.server.services.knowledge import Knowledge
@@ -98,9 +99,9 @@ async def serve(
     vitals = Vitals(SystemClock())
     port = int(listener.getsockname()[1])
     history = History(settings.store, settings.history, port=port)
-    observer = Observer(
-        (log_turn, history.take), SystemClock(), unix_now_s, vitals, provider_facts(settings, providers)
-    )
+    watching = Observability(settings, providers, access, vitals, SystemClock(), gauges=history.gauges)
+    sinks = (log_turn, history.take, *watching.sinks)
+    observer = Observer(sinks, SystemClock(), unix_now_s, vitals, provider_facts(settings, providers))
     live = LiveCalls(unix_now_s)
     sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s, (observer, live))
     realtime = Realtime(
@@ -121,7 +122,7 @@ async def serve(
         SystemClock(),
     )
     sockets = {REALTIME_PATH: realtime.accept}
-    routes: list[BaseRoute] = [*api_routes(calls, access)]
+    routes: list[BaseRoute] = [*api_routes(calls, access), *watching.routes(sessions)]
     facts = {
         "example_questions": knowledge.example_questions,
         "documents": {
@@ -139,7 +140,12 @@ async def serve(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with sessions.running(), calls.running(), anyio.create_task_group() as tasks:
+        async with (
+            watching.running(),
+            sessions.running(),
+            calls.running(),
+            anyio.create_task_group() as tasks,
+        ):
             tasks.start_soon(vitals.run)
             for audio_format in telephone_formats(settings.telnyx, settings.twilio):
                 tasks.start_soon(make_ahead, providers, call_settings, audio_format)
@@ -152,7 +158,7 @@ async def serve(
 
     async with (
         history.running(),
-        open_networks(settings) as networks,
+        open_networks(settings, providers.census) as networks,
         _messages(settings, knowledge, providers, observer, port, history.database) as message_routes,
     ):
         routes += message_routes
@@ -164,7 +170,8 @@ async def serve(
             shown = Shown(
                 live=live,
                 figures=lambda: {"sessions": sessions.count, **vitals.figures()},
-                pools=lambda: [*providers.pools(), *(pool for each in networks for pool in each.pools())],
+                pools=lambda: [pool for each in providers.census.endpoints() for pool in each.pools],
+                goals=lambda: [goal.fields() for goal in watching.alerts.states()],
                 drafts_band=(settings.drafts.cancelled_low, settings.drafts.cancelled_high),
                 turns=history.reading,
                 store=history.figures,

@@ -59,6 +59,11 @@ class Sessions:
         return len(self._active)
 
     @property
+    def is_running(self) -> bool:
+        """Whether sessions may begin: inside `running`, and not while it is being left."""
+        return self._tasks is not None
+
+    @property
     def has_room(self) -> bool:
         """Whether another may begin."""
         return self._tasks is not None and len(self._active) < self.most

@@ -9,6 +9,7 @@ from typing import Final
 
 import anyio
 
+from warmline.core.loggable import loggable
 from warmline.errors import ProviderError, leaves
 from warmline.interfaces.channel import (
     EndReason,
@@ -299,18 +300,19 @@ class Replies:
         if reply.is_over:
             return
         with anyio.CancelScope() as reply.scope:
-            reason = ""
+            failed: list[ProviderError] = []
             try:
                 await self._answering.answer(reply, instructions)
             except* ProviderError as failures:
-                reason = "; ".join(str(failure) for failure in leaves(failures))
-            if not reason:
+                failed = list(leaves(failures))
+            reason = "; ".join(map(str, failed))
+            if not failed:
                 self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
             elif reply.standing is Standing.DRAFT:
                 # The turn's reply is made anew when the turn is over; nobody has noticed anything.
                 reply.on_failure(reason)
             else:
-                await self._fail(reply, reason)
+                await self._fail(reply, failed[0], reason)
 
     def _first_audio_sent(self, reply: Reply) -> None:
         if not self._stage.channel.reports_playout:
@@ -328,11 +330,11 @@ class Replies:
         self._stage.move(FloorEvent.PLAYBACK_STARTED)
         self._stage.send(TurnMeasured(reply.report("")))
 
-    async def _fail(self, reply: Reply, reason: str) -> None:
+    async def _fail(self, reply: Reply, problem: ProviderError, reason: str) -> None:
         """Tell of a reply that can't be made, and say so to the user's ear if that is possible."""
         if reply.is_over:
             return
-        _log.warning("reply.failed", extra={"reason": reason})
+        _log.warning("reply.failed", extra=loggable(problem))
         self._stage.send(SessionFailure("reply_failed", f"The answer could not be made: {reason}"))
         await self._answering.apologise(reply)
         if not reply.is_over:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from warmline.failover.health import LegKey
 from warmline.failover.legs import FailoverState, Leg
 from warmline.interfaces.channel import TurnSettings
 from warmline.interfaces.llm import LanguageModel
@@ -13,7 +14,7 @@ from warmline.interfaces.retriever import Retriever
 from warmline.interfaces.stt import SpeechToText
 from warmline.interfaces.tts import TextToSpeech
 from warmline.interfaces.vad import VoiceActivityDetector
-from warmline.pool.view import PoolView
+from warmline.pool.census import Census
 from warmline.session.trimming import ContextPolicy
 from warmline.tools.toolbox import Toolbox
 from warmline.turns.acknowledgements import FloorPolicy
@@ -22,6 +23,10 @@ from warmline.turns.fit import Fits, same_words
 from warmline.turns.idling import IdlePolicy
 
 __all__ = ["Endpointing", "Providers", "SessionSettings"]
+
+
+Check = Callable[[], Awaitable[None]]
+"""Raises ProviderError."""
 
 
 class Endpointing(enum.Enum):
@@ -77,8 +82,14 @@ class Providers:
     failover: FailoverState = field(default_factory=FailoverState)
     """What the sessions know of each other's failures."""
 
-    pools: Callable[[], Sequence[PoolView]] = tuple
-    """Returns what is to be seen now of their lines."""
+    census: Census = field(default_factory=Census)
+    """Where their lines are counted."""
+
+    checks: Mapping[LegKey, Check] = field(default_factory=dict)
+    """What can be asked of each of them, for nothing, to know whether it works."""
+
+    troubled: frozenset[LegKey] = frozenset()
+    """Those that something was wrong with when they were opened."""
 
     @property
     def stt_legs(self) -> tuple[Leg[SpeechToText], ...]:

@@ -8,6 +8,7 @@ from typing import Final
 
 import anyio
 
+from warmline.core.loggable import loggable
 from warmline.errors import ProviderError
 from warmline.interfaces.llm import LlmRequest, Message, Role
 from warmline.session.context import Unsummarised
@@ -101,7 +102,7 @@ class Summarising:
                         async for piece in pieces:
                             text += piece if isinstance(piece, str) else ""
                 except ProviderError as error:
-                    _log.info("context.summary_failed", extra={"reason": str(error)})
+                    _log.info("context.summary_failed", extra=loggable(error))
                     continue
                 if text.strip():
                     return text.strip()

@@ -173,7 +173,8 @@ rate_wpm = "fast"
         ("[zzz]", "line 1: [zzz] is unknown; the tables are [server], [limits], [turns], [drafts], "
          "[playout], [knowledge], [agent], [tools], [voice], [recogniser], [providers], "
          "[openai], [anthropic], [elevenlabs], [deepgram], [phone], [telnyx], [twilio], "
-         "[whatsapp], [store], [history], [lines], [failover], [dashboard], [log], [plugins.NAME]"),
+         "[whatsapp], [store], [history], [lines], [failover], [dashboard], [log], [metrics], [alerts], "
+         "[plugins.NAME]"),
         ("zzz = 1", "line 1: zzz is unknown; `warmline config --example` shows every setting"),
         ("[turns]\nsilence_ms = true", "line 2: turns.silence_ms is true; it must be a whole number of "
          "milliseconds from 100 to 5000"),
@@ -375,4 +376,5 @@ def test_every_secret_can_be_set_from_the_variable_that_it_names():
         "whatsapp.token",
         "whatsapp.app_secret",
         "whatsapp.verify_token",
+        "alerts.secret",
     }

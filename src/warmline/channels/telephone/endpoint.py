@@ -24,6 +24,7 @@ from warmline.channels.telephone.reordering import Reordering
 from warmline.channels.telephone.sinks import MediaSink, StreamSink
 from warmline.core.clock import Clock
 from warmline.core.formats import AudioFormat
+from warmline.core.loggable import code_word
 from warmline.interfaces.channel import (
     Conversation,
     EndReason,
@@ -182,8 +183,8 @@ class TelephoneChannel:
                 self._start(event)
             case KeyPressed(digit=digit):
                 self.pressed(digit)
-            case MediaProblem(code=code, title=title):
-                _log.warning("media.refused", extra={"code": code, "title": title})
+            case MediaProblem(code=code):
+                _log.warning("media.refused", extra={"code": code_word(code)})
             case MediaStopped():
                 # Mostly the call is over, too; whoever made the channel is told that by the network.
                 self.stream_lost()

@@ -88,6 +88,8 @@ def _classified(status: int, error: ErrorObject, model: str, phase: str, request
         provider=PROVIDER,
         phase=phase,
         request_id=request_id,
+        status=status,
+        code=error.type,
     )
 
 

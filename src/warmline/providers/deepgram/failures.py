@@ -61,6 +61,7 @@ def failure(
         provider=PROVIDER,
         phase=phase,
         request_id=headers.get("dg-request-id", ""),
+        status=status,
     )
 
 

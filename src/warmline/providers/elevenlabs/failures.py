@@ -100,6 +100,8 @@ def _classified(
         provider=PROVIDER,
         phase=phase,
         request_id=request_id,
+        status=status,
+        code=code,
     )
 
 

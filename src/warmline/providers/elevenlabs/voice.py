@@ -16,6 +16,7 @@ import anyio.abc
 from warmline.core.clock import Clock
 from warmline.core.formats import PCM_24K, AudioFormat
 from warmline.core.line_use import OnLine
+from warmline.core.loggable import loggable
 from warmline.errors import PoolError, ProviderError
 from warmline.interfaces.tts import SpeechChunk
 from warmline.pool.sockets import SocketEndpoint
@@ -199,7 +200,7 @@ class ElevenLabsVoice:
             return
         except ProviderError as problem:
             self._owner.problem = problem
-            _log.warning("voice.fallback", extra={"provider": "elevenlabs", "problem": str(problem)})
+            _log.warning("voice.fallback", extra=loggable(problem))
         async with aclosing(self._rest(text, speech, audio_format, on_line)) as chunks:
             async for chunk in chunks:
                 yield chunk  # noqa: ASYNC119 - speak() closes this

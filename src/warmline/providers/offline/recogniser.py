@@ -15,6 +15,7 @@ import anyio.abc
 
 from warmline.core.formats import PCM_16K, AudioFormat
 from warmline.core.line_use import OnLine
+from warmline.core.loggable import loggable
 from warmline.errors import ProviderUnavailable
 from warmline.interfaces.stt import OnSttFailure, OnTranscript, OnTurnHint
 from warmline.providers.offline.recogniser_line import PROVIDER, RecogniserLine, RecogniserProcess
@@ -212,7 +213,7 @@ class OfflineRecogniser:
                 failures = 0
             except ProviderUnavailable as problem:
                 self._processes.discard(process)
-                _log.warning("recogniser.start_failed", extra={"problem": str(problem)})
+                _log.warning("recogniser.start_failed", extra=loggable(problem))
                 # One that was killed says nothing of the next; two in a row mean that none will start.
                 if failures:
                     self._refuse_waiters(problem)

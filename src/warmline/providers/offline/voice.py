@@ -15,6 +15,7 @@ import anyio.abc
 import msgspec
 
 from warmline.core.formats import AudioFormat
+from warmline.core.loggable import loggable
 from warmline.errors import ConfigError, ProviderError, ProviderRejected, ProviderUnavailable
 from warmline.interfaces.clause_voice import ClauseVoice
 from warmline.interfaces.tts import SpeechChunk, SpokenWord
@@ -253,7 +254,7 @@ class OfflineVoice:
             try:
                 await self._start()
             except (ConfigError, ProviderUnavailable) as problem:
-                _log.warning("voice.start_failed", extra={"problem": str(problem)})
+                _log.warning("voice.start_failed", extra=loggable(problem))
                 self._gone.set()
 
     def _on_frame(self, frame: Frame) -> None:

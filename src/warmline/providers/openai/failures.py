@@ -115,6 +115,8 @@ def _classified(status: int, error: ErrorDetail, model: str, phase: str, request
         provider=PROVIDER,
         phase=phase,
         request_id=request_id,
+        status=status,
+        code=code,
     )
 
 

@@ -13,7 +13,14 @@ from anyio.abc import TaskGroup
 
 from warmline.core.clock import Clock
 from warmline.core.line_use import OnLine
-from warmline.errors import NoAnswer, PoolError, ProviderError, ProviderRejected, RemoteProtocolError
+from warmline.core.loggable import loggable
+from warmline.errors import (
+    NoAnswer,
+    PoolError,
+    ProviderError,
+    ProviderRejected,
+    RemoteProtocolError,
+)
 from warmline.interfaces.llm import LanguageModel, LlmPiece, LlmRequest
 from warmline.pool.sockets import SocketEndpoint
 from warmline.providers.openai.asking import SILENCE_S
@@ -198,7 +205,7 @@ class OpenAiResponsesSocket:
                 raise pool_failure(error, model=self._settings.model, phase="first_result") from error
         except (PoolError, RemoteProtocolError) as error:
             turn.line.is_retired = True
-            _log.info("socket.failed", extra={"endpoint": self._endpoint.name, "problem": str(error)})
+            _log.info("socket.failed", extra={"endpoint": self._endpoint.name, **loggable(error)})
         except ProviderError as error:
             code = turn.stream.error_code
             turn.line.is_retired |= code in _USED_UP

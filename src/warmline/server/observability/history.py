@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from warmline.core.clock import unix_now_s
 from warmline.errors import ConfigError
+from warmline.server.observability.figures import Gauge
 from warmline.server.observability.keeping import Keeping, in_thread, problem_words
 from warmline.server.observability.observer import KeptTurn
 from warmline.server.settings import HistoryTable, StoreTable
@@ -33,6 +34,12 @@ _BREATH_S: Final = 0.05
 """Between two small pieces of upkeep, so that writers have their turn."""
 
 _DAY_S: Final = 86_400.0
+
+_GAUGES: Final = {
+    "kept": "Turns that were written since the start.",
+    "waiting": "Turns that wait in memory to be written.",
+    "lost": "Turns that are not kept: the store failed for too long.",
+}
 
 
 class History:
@@ -81,6 +88,16 @@ class History:
         if self._keeping is None:
             return {"is_on": False, "problem": self._problem}
         return {"is_on": True, **self._keeping.figures()}
+
+    def gauges(self) -> Iterator[Gauge]:
+        """Yield the figures for metrics; nothing where no turns are kept."""
+        figures = self.figures()
+        if not figures["is_on"]:
+            return
+        for of, doc in _GAUGES.items():
+            yield Gauge(f"warmline.history.{of}", doc, figures[of])
+        doc = "Whether the store fails."
+        yield Gauge("warmline.history.failing", doc, float(bool(figures["problem"])))
 
     def health(self) -> dict[str, Any]:
         """Return the figures for whoever asks: of a problem, only whether there is one."""

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 import anyio
 
 from warmline.core.line_use import OnLine
+from warmline.core.loggable import loggable
 from warmline.errors import ConfigError, ProviderError
+from warmline.pool.census import Census
 from warmline.pool.endpoint import HttpEndpoint
 from warmline.pool.lines import Lines
 from warmline.pool.retrying import RetryPolicy
@@ -86,16 +88,15 @@ class Service(Generic[ProviderT_co]):
         await self.check_key(None)
 
     async def _find_problem(self) -> str:
-        problem = f"{self.doing}: no answer within {_CHECK_S:g} s; see {self.table}.base_urls"
         try:
             with anyio.move_on_after(_CHECK_S):
                 await self.check_key(None)
-                problem = ""
+                return ""
         except ProviderError as error:
-            problem = str(error)
-        if problem:
-            _log.warning("provider.not_ready", extra={"provider": self.table, "problem": problem})
-        return problem
+            _log.warning("provider.not_ready", extra=loggable(error))
+            return str(error)
+        _log.warning("provider.not_ready", extra={"provider": self.table, "problem": "no answer"})
+        return f"{self.doing}: no answer within {_CHECK_S:g} s; see {self.table}.base_urls"
 
 
 def each_of(settings: Settings, role: str, chosen: str) -> list[Settings]:
@@ -130,8 +131,8 @@ def retry_of(settings: Settings, role: str, alone: RetryPolicy | None = None) ->
     return _STOOD_IN_FOR if has_fallbacks else alone or RetryPolicy()
 
 
-def lines_of(settings: Settings) -> Lines:
-    """Return the lines that all services share; not open yet."""
+def lines_of(settings: Settings, census: Census | None = None) -> Lines:
+    """Return the lines that all services share, counted in `census`; not open yet."""
     table = settings.lines
     return Lines(
         certificate=table.certificate,
@@ -139,6 +140,7 @@ def lines_of(settings: Settings) -> Lines:
         connect_s=table.connect_s,
         dns_s=table.dns_s,
         dns_server=table.dns_server or None,
+        census=census,
     )
 
 

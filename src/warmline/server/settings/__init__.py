@@ -14,6 +14,7 @@ from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.history_table import HistoryTable
 from warmline.server.settings.load import DEFAULT_FILE, LoadedSettings, load_settings
 from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
+from warmline.server.settings.observability_tables import AlertsTable, MetricsTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
@@ -43,6 +44,7 @@ __all__ = [
     "DEFAULT_FILE",
     "TABLES",
     "AgentTable",
+    "AlertsTable",
     "AnthropicTable",
     "DashboardTable",
     "DeepgramTable",
@@ -55,6 +57,7 @@ __all__ = [
     "LimitsTable",
     "LoadedSettings",
     "LogTable",
+    "MetricsTable",
     "OpenAiTable",
     "PhoneTable",
     "PlayoutTable",

@@ -15,6 +15,7 @@ from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.history_table import HistoryTable
 from warmline.server.settings.message_tables import StoreTable, WhatsAppTable
+from warmline.server.settings.observability_tables import AlertsTable, MetricsTable
 from warmline.server.settings.phone_tables import PhoneTable, TelnyxTable, TwilioTable
 from warmline.server.settings.provider_tables import (
     AnthropicTable,
@@ -33,12 +34,14 @@ __all__ = [
     "PLUGINS",
     "REFERENCE",
     "AgentTable",
+    "AlertsTable",
     "DashboardTable",
     "FailoverTable",
     "HistoryTable",
     "KnowledgeTable",
     "LimitsTable",
     "LogTable",
+    "MetricsTable",
     "PhoneTable",
     "PlayoutTable",
     "RecogniserTable",
@@ -337,6 +340,8 @@ class Settings:
     failover: FailoverTable = FailoverTable()
     dashboard: DashboardTable = DashboardTable()
     log: LogTable = LogTable()
+    metrics: MetricsTable = MetricsTable()
+    alerts: AlertsTable = AlertsTable()
     plugins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """`[plugins.NAME]`: what another package's provider or tools are told, as written, by its name."""
 
@@ -355,5 +360,6 @@ NOT_ABOVE: Final = (
     ("failover.tts_first_least_ms", "failover.tts_first_ms"),
     ("failover.tts_stall_least_ms", "failover.tts_stall_ms"),
     ("failover.stt_final_least_ms", "failover.stt_final_ms"),
+    ("alerts.judge_s", "alerts.window_s"),
 )
 """Pairs of settings whose first must not be above its second."""

@@ -17,6 +17,7 @@ from warmline.channels.telephone.lifecycle import Act, CallEvent, CallState, nex
 from warmline.channels.telephone.media import MediaWire
 from warmline.core.clock import Clock, utc_now
 from warmline.core.ids import new_id
+from warmline.core.loggable import loggable
 from warmline.errors import InvalidTransition, ProviderError, ToolError
 from warmline.interfaces.channel import EndReason, TurnSettings
 from warmline.server.telephone.machines import MachinePolicy, OnAnswer, on_answer
@@ -186,7 +187,7 @@ class Call:
         try:
             state, acts = next_step(self.state, event)
         except InvalidTransition as problem:
-            _log.warning("call.unexpected", extra={"call": self.id, "problem": str(problem)})
+            _log.warning("call.unexpected", extra={"call": self.id, **loggable(problem)})
             return
         if by and not self.ended_by:
             self.ended_by, self.reason = by, reason
@@ -351,7 +352,7 @@ class Call:
             self.happened(CallEvent.HUNG_UP)
         except ProviderError as problem:
             _log.warning(
-                "call.command_failed", extra={"call": self.id, "act": act.value, "problem": str(problem)}
+                "call.command_failed", extra={"call": self.id, "act": act.value, **loggable(problem)}
             )
             if act is Act.STREAM_AGAIN:
                 self.happened(CallEvent.STREAM_FAILED)

@@ -286,12 +286,8 @@ class Calls:
         record = call.record
         _log.info(
             "call.ended",
-            extra={
-                "call": call.id,
-                "ended_by": record.ended_by,
-                "reason": record.reason,
-                "talked_s": record.talked_s,
-            },
+            # Not the reason: it may be a network's or a provider's words. The record has it.
+            extra={"call": call.id, "ended_by": record.ended_by, "talked_s": record.talked_s},
         )
         await self._records.add(record)
 

@@ -22,8 +22,8 @@ from warmline.channels.telephone.twilio.client import TwilioClient, authorizatio
 from warmline.channels.telephone.twilio.media import TwilioMediaWire
 from warmline.channels.telephone.twilio.signature import TwilioSignatures
 from warmline.errors import ConfigError
+from warmline.pool.census import Census
 from warmline.pool.lines import Lines
-from warmline.pool.view import PoolView
 from warmline.server.services.opened import lines_of
 from warmline.server.settings import PhoneTable, Settings, TelnyxTable, TwilioTable
 from warmline.server.settings.phone_tables import TELEPHONE_FORMATS
@@ -62,18 +62,17 @@ class OpenNetwork:
     routes: Callable[[Calls], Sequence[Route]]
     """Returns where it tells of calls."""
 
-    pools: Callable[[], Sequence[PoolView]]
-    """Returns what is to be seen now of the lines that commands go over."""
-
 
 @asynccontextmanager
-async def open_networks(settings: Settings) -> AsyncIterator[Sequence[OpenNetwork]]:
-    """Open lines to each network whose key is set.
+async def open_networks(
+    settings: Settings, census: Census | None = None
+) -> AsyncIterator[Sequence[OpenNetwork]]:
+    """Open lines to each network whose key is set; they are counted in `census`.
 
     Raises:
         ConfigError: something that belongs to a key is missing or wrong.
     """
-    async with lines_of(settings) as lines:
+    async with lines_of(settings, census) as lines:
         networks = []
         if settings.telnyx.api_key is not None:
             networks.append(await _telnyx(settings.telnyx, settings.phone, lines))
@@ -156,7 +155,6 @@ async def _telnyx(table: TelnyxTable, phone: PhoneTable, lines: Lines) -> OpenNe
         network,
         lambda: TelnyxMediaWire(TELEPHONE_FORMATS[table.codec], l16_order=table.l16_order),
         lambda calls: telnyx_routes(TelnyxWebhooks(calls, signatures), phone.public_url),
-        endpoint.views,
     )
 
 
@@ -186,5 +184,4 @@ async def _twilio(table: TwilioTable, phone: PhoneTable, lines: Lines) -> OpenNe
         network,
         TwilioMediaWire,
         lambda calls: twilio_routes(TwilioWebhooks(calls, network, signatures), phone.public_url),
-        endpoint.views,
     )

@@ -12,6 +12,7 @@ from typing import Final
 import anyio
 import msgspec
 
+from warmline.core.loggable import loggable
 from warmline.interfaces.channel import SessionEvent, TurnMeasured
 from warmline.timeline.report import TurnReport, TurnStatus
 
@@ -168,9 +169,7 @@ class Records:
             try:
                 await anyio.to_thread.run_sync(_append, self._path, line)
             except OSError as problem:
-                _log.error(
-                    "call.record_not_written", extra={"path": str(self._path), "problem": str(problem)}
-                )
+                _log.error("call.record_not_written", extra={"path": str(self._path), **loggable(problem)})
 
 
 def _append(path: Path, line: bytes) -> None:

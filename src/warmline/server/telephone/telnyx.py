@@ -19,6 +19,7 @@ from warmline.channels.telephone.telnyx.commands import Detection, Legs, Stream
 from warmline.channels.telephone.telnyx.signature import TelnyxSignatures
 from warmline.core.formats import AudioFormat
 from warmline.core.ids import new_id
+from warmline.core.loggable import code_word
 from warmline.errors import ConfigError, RemoteProtocolError
 from warmline.server.telephone.calls import Calls
 from warmline.server.telephone.network import CallDetails, CallIsOver, StreamPlace
@@ -243,7 +244,7 @@ class TelnyxWebhooks:
             case told.SpeakEnded(client_state="refusal"):
                 call.happened(CallEvent.REFUSAL_SPOKEN)
             case told.StreamingFailed(reason=reason):
-                _log.warning("call.stream_failed", extra={"call": call.id, "reason": reason})
+                _log.warning("call.stream_failed", extra={"call": call.id, "reason": code_word(reason)})
                 call.happened(CallEvent.STREAM_FAILED)
             case told.MachineDetectionEnded(result=result):
                 call.answered_by(result, is_human=event.is_human)

@@ -14,6 +14,7 @@ from warmline.channels.telephone.endpoint import TelephoneChannel
 from warmline.channels.telephone.files import FileSink
 from warmline.channels.telephone.lifecycle import CallState
 from warmline.core.clock import Clock
+from warmline.core.loggable import loggable
 from warmline.errors import ProviderError
 from warmline.server.telephone.network import CallIsOver, Network
 
@@ -172,6 +173,6 @@ class WithoutStream:
         except CallIsOver:
             self._on_over()
         except ProviderError as problem:
-            _log.warning("call.files_failed", extra={"problem": str(problem)})
+            _log.warning("call.files_failed", extra=loggable(problem))
             if not isinstance(command, _StopListening):
                 self._on_failure(str(problem))

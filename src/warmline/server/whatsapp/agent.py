@@ -19,6 +19,7 @@ from warmline.channels.whatsapp.incoming import IncomingMessage
 from warmline.channels.whatsapp.media import recording_name
 from warmline.channels.whatsapp.splitting import split_for_notes
 from warmline.core.formats import PCM_24K
+from warmline.core.loggable import loggable
 from warmline.core.urgency import in_background
 from warmline.interfaces.channel import SessionEvent
 from warmline.interfaces.llm import Message, Role
@@ -82,7 +83,7 @@ class MessageAgent:
             try:
                 await self._client.mark_read(message.phone_number_id, message.id, typing=True)
             except GraphFailure as failure:
-                _log.info("whatsapp.typing_not_shown", extra={"problem": str(failure)})
+                _log.info("whatsapp.typing_not_shown", extra=loggable(failure))
 
     async def hear(self, message: IncomingMessage) -> str:
         """Return what is said in a recording; it is downloaded, and kept nowhere.

@@ -85,7 +85,7 @@ async def open_whatsapp(
     verify_token = _needed(table.verify_token, "WHATSAPP_VERIFY_TOKEN, which Meta was given for the webhook")
     worker = settings.store.worker or f"{socket.gethostname()}:{port}"
     async with AsyncExitStack() as held:
-        lines = await held.enter_async_context(lines_of(settings))
+        lines = await held.enter_async_context(lines_of(settings, providers.census))
         providers = await _with_preset(settings, providers, lines, held)
         transcriber = await held.enter_async_context(
             open_transcriber(settings, knowledge, lines, providers.stt)

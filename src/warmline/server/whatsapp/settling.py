@@ -32,7 +32,7 @@ def settle(job_id: str, messages: Messages, outbox: Outbox) -> None:
     if state is JobState.HELD:
         outbox.send_again(job_id)
     messages.change(job_id, state=state, reason=reason)
-    _log.warning("whatsapp.not_delivered", extra={"job": job_id, "state": state.value, "problem": reason})
+    _log.warning("whatsapp.not_delivered", extra={"job": job_id, "state": state.value})
 
 
 def _settled(sends: Sequence[Send]) -> tuple[JobState, str] | None:

@@ -146,7 +146,7 @@ class Tries:
             case Wait(seconds=seconds):
                 self._engine.wait(f"wait for {name} {tries}", seconds, self._now_s)
             case Pause():
-                self._engine.step("pause", lambda: self._stand_still(reason))
+                self._engine.step("pause", lambda: self._stand_still(kind, reason))
                 self._engine.step("resume", self._until_resumed)
                 return tries
             case Confirm(within_s=within_s) if confirming is not None:
@@ -155,9 +155,9 @@ class Tries:
                 raise Undone(kind, reason)
         return tries + 1
 
-    def _stand_still(self, reason: str) -> None:
+    def _stand_still(self, kind: str, reason: str) -> None:
         if self._messages.pause(PAUSE, reason, self._now_s()):
-            _log.error("whatsapp.stands_still", extra={"problem": reason})
+            _log.error("whatsapp.stands_still", extra={"kind": kind})
 
     def _until_resumed(self) -> None:
         while self._messages.pause_reason(PAUSE) is not None:

@@ -290,4 +290,4 @@ class MessageWork:
         finished_s = None if state is JobState.HELD else self._now_s()
         self._messages.change(job_id, state=state, reason=reason, finished_s=finished_s)
         settle(job_id, self._messages, self._outbox)
-        _log.info("whatsapp.job_over", extra={"job": job_id, "state": state.value, "reason": reason})
+        _log.info("whatsapp.job_over", extra={"job": job_id, "state": state.value})

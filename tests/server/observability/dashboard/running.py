@@ -10,7 +10,7 @@ import anyio
 import uvicorn
 from starlette.applications import Starlette
 
-from warmline.pool.view import PoolView
+from tests.pool.views import pool_view
 from warmline.server.access import Access
 from warmline.server.observability.dashboard.access import DashboardAccess
 from warmline.server.observability.dashboard.live import LiveCalls
@@ -25,32 +25,12 @@ __all__ = ["KEY", "POOLS", "running_dashboard", "shown"]
 KEY = "a-key-of-some-length"
 
 
-def _pool(name: str, kind: str, region: str, **figures) -> PoolView:
-    told = {
-        "is_current": True,
-        "idle": 2,
-        "leased": 0,
-        "opening": 0,
-        "draining": 0,
-        "waiting": 0,
-        "warm_target": 2,
-        "most": 10,
-        "opened": 12,
-        "oldest_s": 412.0,
-        "round_trip_s": None,
-        "is_broken": False,
-        "problem": "",
-        **figures,
-    }
-    return PoolView(name=name, kind=kind, region=region, **told)
-
-
 POOLS = (
-    _pool("openai", "http2", "api.openai.com", leased=1, round_trip_s=0.0113),
-    _pool("anthropic", "http", "api.anthropic.com", idle=1, warm_target=1, round_trip_s=0.0142),
-    _pool("deepgram", "socket", "", idle=2, leased=3, warm_target=2, oldest_s=95.0),
-    _pool("elevenlabs", "socket", "", idle=1, leased=3, opening=1, oldest_s=201.0),
-    _pool(
+    pool_view("openai", "http2", "api.openai.com", leased=1, round_trip_s=0.0113),
+    pool_view("anthropic", "http", "api.anthropic.com", idle=1, warm_target=1, round_trip_s=0.0142),
+    pool_view("deepgram", "socket", "", idle=2, leased=3, warm_target=2, oldest_s=95.0),
+    pool_view("elevenlabs", "socket", "", idle=1, leased=3, opening=1, oldest_s=201.0),
+    pool_view(
         "elevenlabs",
         "http",
         "api.eu.elevenlabs.io",

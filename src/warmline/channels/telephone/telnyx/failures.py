@@ -66,6 +66,8 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, *, what: str) 
         provider=PROVIDER,
         phase="first_result",
         request_id=headers.get("x-request-id", ""),
+        status=status,
+        code=next((code for code, _ in errors if code), ""),
     )
 
 

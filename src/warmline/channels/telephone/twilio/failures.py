@@ -66,6 +66,8 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, *, what: str) 
         provider=PROVIDER,
         phase="first_result",
         request_id=headers.get("twilio-request-id", ""),
+        status=status,
+        code=code or "",
     )
 
 
