@@ -26,6 +26,8 @@ FLAGS = [
     "--mute-audio",
 ]
 
+_REFUSED = "Failed to load resource: the server responded with a status of 4"
+
 # Replaces the microphone by one that is silent until a test calls `say(wav)`.
 SPEAKING_MICROPHONE = """(() => {
   let context, destination;
@@ -58,7 +60,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt i
 
 @asynccontextmanager
 async def opened_page(
-    url: str, *, recording: Path | None = None, **context_options: Any
+    url: str, *, recording: Path | None = None, refusals: bool = False, **context_options: Any
 ) -> AsyncIterator[Page]:
     """Open the page in a new browser; an error in its console fails the test.
 
@@ -66,6 +68,7 @@ async def opened_page(
         url: Of the server.
         recording: What the microphone hears from the moment it is opened; None for one that speaks
             when `say` is called.
+        refusals: Whether the server may refuse what is asked of it, which a browser tells in its console.
         context_options: For the browser's context, such as `viewport` and `color_scheme`.
     """
     flags = [*FLAGS]
@@ -88,7 +91,7 @@ async def opened_page(
         yield page
         await context.close()
         await browser.close()
-    assert troubles == []
+    assert [each for each in troubles if not (refusals and each.startswith(_REFUSED))] == []
 
 
 async def say(page: Page, recording: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from tests.pool.far_end import far_end
 from tests.pool.sdk_stand_in import StandIn
-from warmline.pool import Lines
+from warmline.pool import Lines, ShelfPolicy
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio, pytest.mark.timeout(30)]
 
@@ -56,3 +56,19 @@ async def test_an_endpoint_outlives_the_deadline_under_which_it_was_opened(far, 
         async with lines.httpx_client() as client:
             assert (await client.get(f"{far.url}/v1/models")).status_code == 200
         assert endpoint.pool.open_count > 0
+
+
+async def test_what_is_seen_of_lines_is_every_pool_of_theirs_and_neither_path_nor_key(far, lines):
+    """Over HTTP and of sockets, whoever opens these."""
+    headers = {"authorization": "Bearer a-secret"}
+    async with lines:
+        endpoint = await lines.endpoint("openai", f"{far.url}/v1", headers=headers)
+        await endpoint.pool.until_warm()
+        url = "wss://127.0.0.1:9/speak?token=a-secret"
+        async with lines.sockets("voice", url, ShelfPolicy(warm_target=0, max_lines=1), headers=headers):
+            http, sockets = lines.views()
+    assert (http.name, http.kind, http.is_current, http.warm_target) == ("openai", "http", True, 2)
+    assert http.idle >= 1
+    assert (sockets.name, sockets.kind, sockets.most) == ("voice", "socket", 1)
+    assert "a-secret" not in repr((http, sockets))
+    assert "/v1" not in repr((http, sockets))

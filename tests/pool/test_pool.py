@@ -113,6 +113,33 @@ async def test_a_line_left_in_the_middle_is_closed_and_replaced_at_once():
         assert line.is_closed
 
 
+async def test_what_is_seen_of_a_pool_is_what_its_lines_do():
+    """In figures, without an address."""
+    far = FarEnd()
+    async with far.pool(warm_target=1, max_lines=2) as pool:
+        await anyio.sleep(OPENING_S + 5)
+        async with pool.lease(wait_s=1):
+            await settle()
+            seen = pool.view(kind="socket", round_trip_s=0.02)
+        assert (seen.name, seen.kind, seen.round_trip_s) == ("far", "socket", 0.02)
+        assert (seen.idle, seen.leased, seen.opening, seen.waiting) == (0, 1, 1, 0)
+        assert (seen.warm_target, seen.most, seen.opened) == (1, 2, 1)
+        assert seen.oldest_s == pytest.approx(5, abs=0.01)
+        assert (seen.is_broken, seen.problem) == (False, "")
+
+
+async def test_a_pool_that_can_open_nothing_says_why():
+    """Until it can."""
+    far = FarEnd()
+    far.refusals = 1
+    async with far.pool() as pool:
+        await anyio.sleep(OPENING_S + 0.01)
+        seen = pool.view(kind="http")
+        assert (seen.problem, seen.oldest_s) == ("connecting: refused", None)
+        await anyio.sleep(30)
+        assert pool.view(kind="http").problem == ""
+
+
 async def test_callers_are_served_in_the_order_they_came():
     """The longest waiter first."""
     served = []

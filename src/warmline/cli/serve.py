@@ -88,7 +88,12 @@ async def _serve(load: SettingsWith, profile: str | None, names_store: bool) -> 
                 settings,
                 knowledge,
                 providers,
-                lambda: _tell_url(listener, console, is_simulated=is_simulated),
+                lambda: _tell_url(
+                    listener,
+                    console,
+                    is_simulated=is_simulated,
+                    has_dashboard=settings.dashboard.enabled,
+                ),
             )
         finally:
             starting.stop()
@@ -149,7 +154,7 @@ def _url(listener: socket.socket) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def _tell_url(listener: socket.socket, console: Console, *, is_simulated: bool) -> None:
+def _tell_url(listener: socket.socket, console: Console, *, is_simulated: bool, has_dashboard: bool) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::"):
@@ -159,6 +164,8 @@ def _tell_url(listener: socket.socket, console: Console, *, is_simulated: bool) 
             "certificate in front for others."
         )
     console.print(f"Talk at [bold]http://{shown}:{port}/[/]   (Ctrl+C stops)", highlight=False)
+    if has_dashboard:
+        console.print(f"See where the time goes: http://{shown}:{port}/dashboard", highlight=False)
     if is_simulated:
         console.print("Call it: warmline call --simulate RECORDING.wav", highlight=False)
         console.print('Write to it: warmline message --simulate RECORDING.wav "or words"', highlight=False)

@@ -13,6 +13,7 @@ from warmline.pool.http import HttpRequest, HttpResponse
 from warmline.pool.lines import Lines
 from warmline.pool.retrying import RetryPolicy
 from warmline.pool.shelf import ShelfPolicy
+from warmline.pool.view import PoolView
 
 __all__ = [
     "HttpEndpoint",
@@ -27,6 +28,7 @@ __all__ = [
     "OpenFailed",
     "PoolClosed",
     "PoolError",
+    "PoolView",
     "RetryPolicy",
     "ShelfPolicy",
 ]

@@ -27,6 +27,7 @@ from warmline.pool.pool import Pool
 from warmline.pool.regions import Region, nearest
 from warmline.pool.retrying import RetryPolicy, retry_after_s
 from warmline.pool.shelf import ShelfPolicy
+from warmline.pool.view import PoolView
 
 __all__ = ["HttpEndpoint"]
 
@@ -143,6 +144,16 @@ class HttpEndpoint:
     def round_trip_s(self) -> float | None:
         """To the base URL in use, as last measured; None if it has not been."""
         return self._sites[self._current].region().round_trip_s
+
+    def views(self) -> tuple[PoolView, ...]:
+        """Return what is to be seen of the lines to each base URL now."""
+        kind = "http2" if self._http2 else "http"
+        return tuple(
+            site.pool.view(
+                kind=kind, is_current=url == self._current, round_trip_s=site.region().round_trip_s
+            )
+            for url, site in self._sites.items()
+        )
 
     async def __aenter__(self) -> Self:
         """Begin to open lines; returns at once."""

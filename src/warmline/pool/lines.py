@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from os import PathLike, fspath
 from types import TracebackType
@@ -21,6 +21,8 @@ from warmline.pool.httpx_transport import make_transport
 from warmline.pool.resolver import Resolver, lookup_at, system_lookup
 from warmline.pool.retrying import RetryPolicy
 from warmline.pool.shelf import ShelfPolicy
+from warmline.pool.sockets import SocketEndpoint
+from warmline.pool.view import PoolView
 
 if TYPE_CHECKING:
     import httpx
@@ -38,7 +40,8 @@ class Lines:
             await lines.endpoint("openai", "https://api.openai.com/v1")
             client = AsyncOpenAI(http_client=lines.httpx2_client())
 
-    What changes here: `_endpoints`, in `endpoint`; `_tasks`, on entering and leaving.
+    What changes here: `_endpoints`, in `endpoint`; `_sockets`, in `sockets`; `_tasks`, on entering and
+    leaving.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Lines:
         """Opens connections, for endpoints that are made by others."""
 
         self._endpoints: list[tuple[Address, HttpEndpoint]] = []
+        self._sockets: list[SocketEndpoint] = []
         self._tasks: TaskGroup | None = None
         self._closing = anyio.Event()
 
@@ -161,6 +165,32 @@ class Lines:
         await is_open.wait()
         self._endpoints.extend((Address.of(url), endpoint) for url in urls)
         return endpoint
+
+    def sockets(
+        self,
+        name: str,
+        url: str | Callable[[], str],
+        policy: ShelfPolicy,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> SocketEndpoint:
+        """Return WebSocket lines to a provider, which whoever asked for them opens and closes.
+
+        Args:
+            name: For people and timelines, such as `elevenlabs`.
+            url: `wss://` with its path and query, or what returns it for each line that is opened.
+            policy: How many lines, and how long one is good for.
+            headers: Sent with the upgrade; the key is among them.
+        """
+        endpoint = SocketEndpoint(name, url, self.dialler, policy, self.clock, headers=headers)
+        self._sockets.append(endpoint)
+        return endpoint
+
+    def views(self) -> tuple[PoolView, ...]:
+        """Return what is to be seen of every pool now, in the order of their making."""
+        endpoints = dict.fromkeys(endpoint for _, endpoint in self._endpoints)
+        http = [view for endpoint in endpoints for view in endpoint.views()]
+        return (*http, *(view for sockets in self._sockets for view in sockets.views()))
 
     def __repr__(self) -> str:
         endpoints = dict.fromkeys(endpoint for _, endpoint in self._endpoints)

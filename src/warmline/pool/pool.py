@@ -20,6 +20,7 @@ from warmline.pool.breaker import Breaker
 from warmline.pool.line import LineT, OpenLine
 from warmline.pool.shelf import ShelfPolicy, plan
 from warmline.pool.states import LineEvent, LineState, next_state
+from warmline.pool.view import PoolView
 from warmline.pool.waiting import Shelved, Waiter, Waiters
 
 __all__ = ["Pool"]
@@ -127,6 +128,35 @@ class Pool(Generic[LineT]):
     def open_count(self) -> int:
         """Lines that are open, free or not."""
         return sum(shelved.line is not None for shelved in self._lines.values())
+
+    def view(self, *, kind: str, is_current: bool = True, round_trip_s: float | None = None) -> PoolView:
+        """Return what is to be seen of it now.
+
+        Args:
+            kind: What its lines carry.
+            is_current: Whether new work goes there.
+            round_trip_s: To there and back, if it was measured.
+        """
+        states = [shelved.state for shelved in self._lines.values()]
+        opened_at_s = [shelved.opened_at_s for shelved in self._lines.values() if shelved.line is not None]
+        return PoolView(
+            name=self.name,
+            kind=kind,
+            region=self._region,
+            is_current=is_current,
+            idle=states.count(LineState.IDLE),
+            leased=states.count(LineState.LEASED),
+            opening=states.count(LineState.OPENING),
+            draining=states.count(LineState.DRAINING),
+            waiting=len(self._waiters),
+            warm_target=self._policy.warm_target,
+            most=self._policy.max_lines,
+            opened=self.opened_count,
+            oldest_s=self._clock.now_s() - min(opened_at_s) if opened_at_s else None,
+            round_trip_s=round_trip_s,
+            is_broken=self.breaker.is_open,
+            problem=str(self.problem) if self.problem is not None else "",
+        )
 
     @property
     def is_full(self) -> bool:

@@ -22,6 +22,7 @@ from warmline.pool.dialling import Address, Dialler, TimedSslObject
 from warmline.pool.line import OnLost
 from warmline.pool.pool import Pool
 from warmline.pool.shelf import ShelfPolicy
+from warmline.pool.view import PoolView
 
 __all__ = ["KeepAlive", "SocketEndpoint", "WebSocketLine"]
 
@@ -260,6 +261,10 @@ class SocketEndpoint:
 
     def __repr__(self) -> str:
         return repr(self.pool)
+
+    def views(self) -> tuple[PoolView, ...]:
+        """Return what is to be seen of its sockets now."""
+        return (self.pool.view(kind="socket"),)
 
     async def __aenter__(self) -> Self:
         await self.pool.__aenter__()

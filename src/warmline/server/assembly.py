@@ -106,6 +106,7 @@ async def open_providers(
             llm_fallbacks=_legs(llm_fallbacks),
             tts_fallbacks=_legs(tts_fallbacks),
             failover=failover,
+            pools=lines.views,
         )
 
 

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,7 +41,7 @@ def application(
     facts: dict[str, Any],
     figures: Callable[[], dict[str, Any]],
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
-    routes: Sequence[Route] = (),
+    routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """Return the ASGI application.
 

@@ -12,13 +12,18 @@ from urllib.parse import urlsplit
 import anyio
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from warmline.core.clock import SystemClock, unix_now_s
 from warmline.core.collecting import collect_when_calm
 from warmline.errors import ConfigError
 from warmline.server.access import Access
 from warmline.server.assembly import provider_facts, session_settings
+from warmline.server.observability.dashboard.access import dashboard_access
+from warmline.server.observability.dashboard.live import LiveCalls
+from warmline.server.observability.dashboard.plots import plot_folder
+from warmline.server.observability.dashboard.routes import dashboard_routes
+from warmline.server.observability.dashboard.shown import Shown
 from warmline.server.observability.history import History
 from warmline.server.observability.observer import Observer, log_turn
 from warmline.server.pages import application
@@ -96,7 +101,8 @@ async def serve(
     observer = Observer(
         (log_turn, history.take), SystemClock(), unix_now_s, vitals, provider_facts(settings, providers)
     )
-    sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s, (observer,))
+    live = LiveCalls(unix_now_s)
+    sessions = Sessions(settings.limits.sessions, settings.limits.shutdown_s, (observer, live))
     realtime = Realtime(
         sessions,
         providers,
@@ -115,7 +121,7 @@ async def serve(
         SystemClock(),
     )
     sockets = {REALTIME_PATH: realtime.accept}
-    routes = api_routes(calls, access)
+    routes: list[BaseRoute] = [*api_routes(calls, access)]
     facts = {
         "example_questions": knowledge.example_questions,
         "documents": {
@@ -154,6 +160,18 @@ async def serve(
             calls.add_network(each.network, each.make_wire)
             sockets[f"/{each.network.name}/media/"] = calls.accept
             routes += each.routes(calls)
+        if settings.dashboard.enabled:
+            shown = Shown(
+                live=live,
+                figures=lambda: {"sessions": sessions.count, **vitals.figures()},
+                pools=lambda: [*providers.pools(), *(pool for each in networks for pool in each.pools())],
+                drafts_band=(settings.drafts.cancelled_low, settings.drafts.cancelled_high),
+                turns=history.reading,
+                store=history.figures,
+                plots=plot_folder(),
+                recordings=calls.recordings,
+            )
+            routes += dashboard_routes(shown, dashboard_access(settings))
         config = uvicorn.Config(
             application(access, facts, health, lifespan, routes),
             http="auto",
@@ -164,7 +182,7 @@ async def serve(
             timeout_graceful_shutdown=1,
             server_header=False,
         )
-        await _run(_Server(config), listener)
+        await _run(_Server(config, on_stop=live.close), listener)
 
 
 @asynccontextmanager
@@ -195,9 +213,18 @@ async def _messages(
 class _Server(uvicorn.Server):
     """uvicorn without its signal handling: that would end the process before the providers are closed."""
 
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Answers that go on for as long as the server does end now; else they would be waited for.
+        self._on_stop()
+        await super().shutdown(sockets)
 
 
 def _host_of(url: str) -> tuple[str, ...]:

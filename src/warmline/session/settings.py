@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from warmline.failover.legs import FailoverState, Leg
@@ -12,6 +13,7 @@ from warmline.interfaces.retriever import Retriever
 from warmline.interfaces.stt import SpeechToText
 from warmline.interfaces.tts import TextToSpeech
 from warmline.interfaces.vad import VoiceActivityDetector
+from warmline.pool.view import PoolView
 from warmline.session.trimming import ContextPolicy
 from warmline.tools.toolbox import Toolbox
 from warmline.turns.acknowledgements import FloorPolicy
@@ -74,6 +76,9 @@ class Providers:
     tts_fallbacks: tuple[Leg[TextToSpeech], ...] = ()
     failover: FailoverState = field(default_factory=FailoverState)
     """What the sessions know of each other's failures."""
+
+    pools: Callable[[], Sequence[PoolView]] = tuple
+    """Returns what is to be seen now of their lines."""
 
     @property
     def stt_legs(self) -> tuple[Leg[SpeechToText], ...]:

@@ -173,7 +173,7 @@ rate_wpm = "fast"
         ("[zzz]", "line 1: [zzz] is unknown; the tables are [server], [limits], [turns], [drafts], "
          "[playout], [knowledge], [agent], [tools], [voice], [recogniser], [providers], "
          "[openai], [anthropic], [elevenlabs], [deepgram], [phone], [telnyx], [twilio], "
-         "[whatsapp], [store], [history], [lines], [failover], [log], [plugins.NAME]"),
+         "[whatsapp], [store], [history], [lines], [failover], [dashboard], [log], [plugins.NAME]"),
         ("zzz = 1", "line 1: zzz is unknown; `warmline config --example` shows every setting"),
         ("[turns]\nsilence_ms = true", "line 2: turns.silence_ms is true; it must be a whole number of "
          "milliseconds from 100 to 5000"),

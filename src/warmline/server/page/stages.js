@@ -4,7 +4,7 @@
 /** @typedef {{name: string, duration_us: number}} Contribution */
 /** @typedef {{name: string, start_us: number, end_us: number}} Span */
 /** @typedef {{dns_s: number, tcp_s: number, tls_s: number, upgrade_s: number}} OpenCost */
-/** @typedef {{endpoint: string, line_id: string, reused: boolean, age_s: number, waited_s: number, cost: OpenCost}} LineUse */
+/** @typedef {{endpoint: string, line_id: string, reused: boolean, age_s: number, waited_s: number, cost: OpenCost, region?: string}} LineUse */
 /** @typedef {{at_us: number, kind: string, text: string}} Note from the turn's origin */
 /** @typedef {{prompt_tokens: number, tokens: number, characters: number}} Waste */
 /** @typedef {{trigger: string, outcome: string, begun_us: number, ended_us: number, waste: Waste}} Draft from the turn's origin */

@@ -132,10 +132,21 @@ function connections(turn) {
         "li",
         { class: line.reused ? "" : "cold", title: cost ? `Opening it took: ${cost}` : "" },
         line.reused
-          ? `${line.endpoint}: its line stood ready`
-          : `${line.endpoint}: waited ${(line.waited_s * 1000).toFixed(0)} ms for a line to be opened`,
+          ? `${place(line)}: its line stood ready${line.age_s >= 1 ? `, open for ${lasted(line.age_s)}` : ""}`
+          : `${place(line)}: waited ${(line.waited_s * 1000).toFixed(0)} ms for a line to be opened`,
       ),
     );
   }
   return list;
+}
+
+/** @param {import("./stages.js").LineUse} line */
+function place({ endpoint, region }) {
+  return region ? `${endpoint} (${region})` : endpoint;
+}
+
+/** @param {number} seconds */
+function lasted(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

@@ -130,7 +130,7 @@ def _responses_socket(
         keep_alive_s=settings.lines.llm_idle_s * 2 / 3,
     )
     url = socket_url(endpoint, "/responses")
-    return SocketEndpoint("openai", url, lines.dialler, policy, lines.clock, headers=headers)
+    return lines.sockets("openai", url, policy, headers=headers)
 
 
 def _is_openai(table: OpenAiTable) -> bool:

@@ -125,7 +125,7 @@ async def _deepgram(settings: Settings, lines: Lines) -> Service[DeepgramRecogni
     def sockets(audio_format: AudioFormat) -> SocketEndpoint:
         path = flux_path(flux, audio_format) if is_flux else nova_path(nova, audio_format)
         url = socket_url(endpoint, path)
-        return SocketEndpoint("deepgram", url, lines.dialler, policy, lines.clock, headers=headers)
+        return lines.sockets("deepgram", url, policy, headers=headers)
 
     # With a threshold of 1 Flux ends no turn before its timeout.
     ends_turns = is_flux and settings.turns.endpointing == "recogniser" and table.eot_threshold < 1

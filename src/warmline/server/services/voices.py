@@ -98,7 +98,7 @@ async def _elevenlabs(settings: Settings, lines: Lines) -> Service[ElevenLabs]:
 
     def sockets(audio_format: AudioFormat, has_contexts: bool) -> SocketEndpoint:
         url = socket_url(endpoint, socket_path(speech, audio_format, has_contexts=has_contexts))
-        return SocketEndpoint("elevenlabs", url, lines.dialler, policy, lines.clock, headers=headers)
+        return lines.sockets("elevenlabs", url, policy, headers=headers)
 
     rest = ElevenLabsRest(endpoint, speech)
     voice = ElevenLabs(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from warmline.server.settings.assignments import parse_assignments
 from warmline.server.settings.catalogue import CATALOGUE, TABLES, Kind, Setting, Value, setting_named
+from warmline.server.settings.dashboard_table import DashboardTable
 from warmline.server.settings.example import example_file
 from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.history_table import HistoryTable
@@ -43,6 +44,7 @@ __all__ = [
     "TABLES",
     "AgentTable",
     "AnthropicTable",
+    "DashboardTable",
     "DeepgramTable",
     "DraftsTable",
     "ElevenLabsTable",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from warmline.server.settings.dashboard_table import DashboardTable
 from warmline.server.settings.declaration import secret, setting
 from warmline.server.settings.failover_table import FailoverTable
 from warmline.server.settings.history_table import HistoryTable
@@ -32,6 +33,7 @@ __all__ = [
     "PLUGINS",
     "REFERENCE",
     "AgentTable",
+    "DashboardTable",
     "FailoverTable",
     "HistoryTable",
     "KnowledgeTable",
@@ -333,6 +335,7 @@ class Settings:
     history: HistoryTable = HistoryTable()
     lines: LinesTable = LinesTable()
     failover: FailoverTable = FailoverTable()
+    dashboard: DashboardTable = DashboardTable()
     log: LogTable = LogTable()
     plugins: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """`[plugins.NAME]`: what another package's provider or tools are told, as written, by its name."""

@@ -147,6 +147,13 @@ class Calls:
             raise NoSuchCall(f"no call {call_id!r} goes on")
         return call
 
+    def recordings(self, call_id: str) -> Sequence[str]:
+        """Return where the network keeps a call's recordings; nothing of a call that is not known."""
+        try:
+            return self.record(call_id).recordings
+        except NoSuchCall:
+            return ()
+
     def record(self, call_id: str) -> CallRecord:
         """Return what is known of a call, over or not.
 

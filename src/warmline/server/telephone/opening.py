@@ -23,6 +23,7 @@ from warmline.channels.telephone.twilio.media import TwilioMediaWire
 from warmline.channels.telephone.twilio.signature import TwilioSignatures
 from warmline.errors import ConfigError
 from warmline.pool.lines import Lines
+from warmline.pool.view import PoolView
 from warmline.server.services.opened import lines_of
 from warmline.server.settings import PhoneTable, Settings, TelnyxTable, TwilioTable
 from warmline.server.settings.phone_tables import TELEPHONE_FORMATS
@@ -60,6 +61,9 @@ class OpenNetwork:
 
     routes: Callable[[Calls], Sequence[Route]]
     """Returns where it tells of calls."""
+
+    pools: Callable[[], Sequence[PoolView]]
+    """Returns what is to be seen now of the lines that commands go over."""
 
 
 @asynccontextmanager
@@ -152,6 +156,7 @@ async def _telnyx(table: TelnyxTable, phone: PhoneTable, lines: Lines) -> OpenNe
         network,
         lambda: TelnyxMediaWire(TELEPHONE_FORMATS[table.codec], l16_order=table.l16_order),
         lambda calls: telnyx_routes(TelnyxWebhooks(calls, signatures), phone.public_url),
+        endpoint.views,
     )
 
 
@@ -181,4 +186,5 @@ async def _twilio(table: TwilioTable, phone: PhoneTable, lines: Lines) -> OpenNe
         network,
         TwilioMediaWire,
         lambda calls: twilio_routes(TwilioWebhooks(calls, network, signatures), phone.public_url),
+        endpoint.views,
     )

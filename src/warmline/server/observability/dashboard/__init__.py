@@ -1,0 +1,1 @@
+"""`/dashboard`: where the time goes, as it goes and as it went."""
