@@ -26,7 +26,7 @@ FLAGS = [
     "--mute-audio",
 ]
 
-_REFUSED = "Failed to load resource: the server responded with a status of 4"
+_REFUSED = "Failed to load resource: the server responded with a status of "
 
 # Replaces the microphone by one that is silent until a test calls `say(wav)`.
 SPEAKING_MICROPHONE = """(() => {

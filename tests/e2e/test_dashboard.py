@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from playwright.async_api import Page
@@ -16,6 +17,7 @@ from tests.server.observability.dashboard.made_turns import database_at, fill, m
 from tests.server.observability.dashboard.running import KEY, running_dashboard, shown
 from tests.wire.server import running_server
 from warmline.server.observability.dashboard.live import LiveCall, LiveCalls
+from warmline.server.settings import HistoryTable, StoreTable
 from warmline.store.database import Database
 from warmline.store.turn_keeping import ArrivedTurn, TurnKeeping
 from warmline.store.turn_reading import TurnReading
@@ -64,10 +66,12 @@ async def test_ten_thousand_turns_are_shown_within_a_second(store):
 
 
 async def test_the_floor_moves_on_the_page_while_a_question_is_answered(tmp_path):
-    """And nobody is there before and after."""
+    """And nobody is there before and after; the turn is then in the list, without another visit."""
     hands = Stagehands(model=ScriptedModel(["We open at nine in the morning."], first_word_s=0.8))
     async with (
-        running_server(hands.providers()) as server,
+        running_server(
+            hands.providers(), store=StoreTable(url=database_at(tmp_path)), history=HistoryTable()
+        ) as server,
         opened_page(f"{server.url}/dashboard") as page,
     ):
         await page.get_by_test_id("no-calls").wait_for()
@@ -82,6 +86,8 @@ async def test_the_floor_moves_on_the_page_while_a_question_is_answered(tmp_path
             await eventually(page, f"{FLOOR} === 'agent'")
             response = "document.querySelector('#calls td[data-column=\"Last response\"]').textContent"
             await eventually(page, response, holds=lambda text: text.endswith(" ms"))
+            await client.send('{"type": "response.cancel"}')
+            await eventually(page, f"{LISTED} === 1")
         await page.get_by_test_id("no-calls").wait_for()
         assert await page.get_by_test_id("link-state").inner_text() == "Live"
 
@@ -140,6 +146,11 @@ async def test_a_turn_opens_as_a_waterfall_by_keyboard_and_closes_by_escape(stor
         await page.keyboard.press("Escape")
         assert not await page.get_by_test_id("opened").is_visible()
         assert await row.evaluate("one => one === document.activeElement")
+        await page.keyboard.press("Enter")
+        await total.wait_for()
+        await page.reload()
+        await total.wait_for()
+        assert "#turn=" in page.url, "the address can be given to somebody else"
 
 
 async def test_no_words_of_a_waterfall_speak_to_the_reader():
@@ -171,7 +182,8 @@ async def test_what_comes_from_elsewhere_is_shown_as_text(tmp_path):
     live = LiveCalls(lambda: NOW_S)
     call = LiveCall(id=evil, channel=evil, facts={}, began_s=NOW_S, floor=Floor.USER.value, floor_s=NOW_S)
     live.calls[evil] = call
-    goal = {"name": evil, "words": evil, "limit": evil, "measured": evil, "verdict": evil, "samples": 1}
+    goal: dict[str, Any] = {"name": evil, "words": evil, "limit": evil, "measured": 1.0, "unit": "ms"}
+    goal |= {"verdict": evil, "samples": 1, "since_unix_s": None}
     with Database(database_at(tmp_path)) as database:
         TurnKeeping(database, "test").keep([*made[:6], *arrived])
         reading = TurnReading(database)
@@ -206,6 +218,36 @@ async def test_it_fits_a_phone_in_light_and_dark_with_a_turn_opened_too(store, s
         assert (panel["x"], panel["width"]) == (0, PHONE["width"])
 
 
+async def test_goals_are_shown_with_what_was_measured_and_since_when_they_are_broken():
+    """If somebody judges them; without, there is no such panel."""
+    met: dict[str, Any] = {
+        "name": "simple_turn",
+        "words": "Response, simple turn",
+        "limit": "p90 within 1,800 ms",
+    }
+    met |= {"measured": 1020.4, "unit": "ms", "verdict": "met", "samples": 812, "since_unix_s": None}
+    broken: dict[str, Any] = {"name": "cancellation_rate", "words": "Cancellation rate", "limit": "30–40 %"}
+    broken |= {"measured": 0.46, "unit": "share", "verdict": "broken", "samples": 1}
+    broken |= {"since_unix_s": NOW_S - 60}
+    async with opened_dashboard(shown(goals=lambda: [met, broken])) as page:
+        rows = page.get_by_test_id("goals").locator("tbody tr")
+        await rows.first.wait_for()
+        first, second = await rows.all_inner_texts()
+        assert first.split("\t") == [
+            "Response, simple turn",
+            "p90 within 1,800 ms",
+            "1,020 ms",
+            "812 turns",
+            "met",
+            "–",
+        ]
+        assert second.split("\t")[:5] == ["Cancellation rate", "30–40 %", "46 %", "1 draft", "broken"]
+        assert re.search(r"\d\d:\d\d:\d\d$", second)
+    async with opened_dashboard(shown()) as page:
+        await eventually(page, "document.querySelectorAll('#pools tbody tr').length > 0")
+        assert not await page.get_by_test_id("goals").is_visible()
+
+
 async def test_without_plots_it_says_what_to_install_and_shows_tables(store):
     """The same figures."""
     async with opened_dashboard(shown(turns=store, plots=None)) as page:
@@ -222,8 +264,19 @@ async def test_an_empty_store_says_what_to_do(tmp_path):
             empty = page.get_by_test_id("no-turns")
             await empty.wait_for()
             assert "There are no turns in the last 24 hours." in await empty.inner_text()
-            assert "Talk to the agent" in await empty.inner_text()
+            advice = "Choose a longer window, or talk to the agent: each turn is here a second after"
+            assert advice in await empty.inner_text()
             assert not await page.get_by_test_id("tiles").is_visible()
+
+
+async def test_a_store_that_fails_is_told_in_words_and_the_rest_goes_on(tmp_path):
+    with Database(database_at(tmp_path)) as database:
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE turns RENAME TO elsewhere")
+        async with opened_dashboard(shown(turns=TurnReading(database)), refusals=True) as page:
+            notice = "document.querySelector('[data-testid=notices]').textContent"
+            await eventually(page, notice, holds=lambda text: "The database did not answer" in text)
+            await eventually(page, "document.querySelectorAll('#pools tbody tr').length > 0")
 
 
 async def test_beyond_the_machine_one_logs_in_and_out_by_the_form(store):

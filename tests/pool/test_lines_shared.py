@@ -69,6 +69,6 @@ async def test_what_is_seen_of_lines_is_every_pool_of_theirs_and_neither_path_no
             http, sockets = lines.views()
     assert (http.name, http.kind, http.is_current, http.warm_target) == ("openai", "http", True, 2)
     assert http.idle >= 1
-    assert (sockets.name, sockets.kind, sockets.most) == ("voice", "socket", 1)
+    assert (sockets.name, sockets.kind, sockets.region, sockets.most) == ("voice", "socket", "127.0.0.1", 1)
     assert "a-secret" not in repr((http, sockets))
     assert "/v1" not in repr((http, sockets))

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from http.cookies import SimpleCookie
+from typing import Any
 
 import anyio
 import httpx2
@@ -64,7 +65,9 @@ async def test_the_overview_has_every_turn_once_in_all_and_in_time(url):
     assert whole["drafts_dropped"] == sum(turn.drafts_dropped for turn in TURNS)
     assert whole["underruns"] == sum(turn.underruns for turn in TURNS)
     assert sum(points["turns"]) == COUNT
-    assert sum(points["measures"]["response"]["count"]) == whole["measures"]["response"]["count"]
+    counts = points["measures"]["response"]["count"]
+    assert len(counts) == len(points["at_s"])
+    assert sum(count or 0 for count in counts) == whole["measures"]["response"]["count"]
     assert points["at_s"] == sorted(points["at_s"])
     assert found["resolution_s"] > 0
     times = sorted(turn.response_ms for turn in ASKED if turn.response_ms is not None)
@@ -93,7 +96,8 @@ async def test_a_shorter_window_has_fewer_turns(url):
 
 @pytest.mark.parametrize("order", ["newest", "slowest"])
 async def test_page_after_page_lists_each_turn_once(url, order):
-    seen, following = [], {}
+    seen: list[dict[str, Any]] = []
+    following: dict[str, str] | None = {}
     while following is not None:
         page = await ask(url, "turns", order=order, limit="97", **following)
         seen += page["turns"]
@@ -231,7 +235,7 @@ class Events:
     def __init__(self, answer) -> None:
         self._lines = answer.aiter_lines()
 
-    async def next(self) -> tuple[str, object]:
+    async def next(self) -> tuple[str, Any]:
         name, body = "", b""
         async for line in self._lines:
             if line.startswith("event: "):
@@ -266,6 +270,13 @@ async def test_an_open_page_is_told_of_everything_first_and_then_of_changes():
                 assert await events.next() == ("changed", {"changed": [], "ended": ["call_1"]})
 
 
+async def test_asking_only_for_the_head_of_what_goes_on_ends_at_once():
+    async with running_dashboard(shown()) as url, httpx2.AsyncClient() as client:
+        with anyio.fail_after(2):
+            answer = await client.head(f"{url}/dashboard/api/live")
+        assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_a_server_that_stops_does_not_wait_for_open_pages():
     async with anyio.create_task_group() as tasks:
         opened = anyio.Event()
@@ -289,7 +300,7 @@ async def test_a_server_that_stops_does_not_wait_for_open_pages():
 
 async def test_a_real_server_shows_the_turns_that_it_kept(tmp_path):
     """From a typed question to the list, with what was said if that is wanted."""
-    tables = {
+    tables: dict[str, Any] = {
         "store": StoreTable(url=database_at(tmp_path)),
         "history": HistoryTable(transcripts=True),
     }

@@ -129,20 +129,28 @@ class Pool(Generic[LineT]):
         """Lines that are open, free or not."""
         return sum(shelved.line is not None for shelved in self._lines.values())
 
-    def view(self, *, kind: str, is_current: bool = True, round_trip_s: float | None = None) -> PoolView:
+    def view(
+        self,
+        *,
+        kind: str,
+        is_current: bool = True,
+        round_trip_s: float | None = None,
+        region: str = "",
+    ) -> PoolView:
         """Return what is to be seen of it now.
 
         Args:
             kind: What its lines carry.
             is_current: Whether new work goes there.
             round_trip_s: To there and back, if it was measured.
+            region: The host that new lines lead to, where that changes.
         """
         states = [shelved.state for shelved in self._lines.values()]
         opened_at_s = [shelved.opened_at_s for shelved in self._lines.values() if shelved.line is not None]
         return PoolView(
             name=self.name,
             kind=kind,
-            region=self._region,
+            region=region or self._region,
             is_current=is_current,
             idle=states.count(LineState.IDLE),
             leased=states.count(LineState.LEASED),

@@ -264,7 +264,8 @@ class SocketEndpoint:
 
     def views(self) -> tuple[PoolView, ...]:
         """Return what is to be seen of its sockets now."""
-        return (self.pool.view(kind="socket"),)
+        url = self._url if isinstance(self._url, str) else self._url()
+        return (self.pool.view(kind="socket", region=Address.of(url).host),)
 
     async def __aenter__(self) -> Self:
         await self.pool.__aenter__()

@@ -18,7 +18,7 @@ class PoolView:
     """What the lines carry: `http`, `http2` or `socket`."""
 
     region: str
-    """The host that they lead to; empty where it changes from line to line."""
+    """The host that they lead to, or new ones do."""
 
     is_current: bool
     """Whether new work goes there; of several base URLs one is in use at a time."""

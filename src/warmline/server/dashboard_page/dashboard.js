@@ -29,6 +29,11 @@ import { FACTS } from "./words.js";
 /** @type {Served} */
 const served = JSON.parse(find("warmline-dashboard", HTMLScriptElement).textContent ?? "{}");
 for (const [name, words] of Object.entries(served.measures)) served.measures[name] = inThirdPerson(words);
+/** Conversations up to which each turn that is over is asked for at once; of more, by and by. */
+const FEW = 10;
+const SOON_MS = 1500;
+let soon = false;
+
 /** How many turns are listed at first; more are asked for by a press. */
 const FIRST_TURNS = "12";
 
@@ -80,6 +85,16 @@ function picture(draws) {
   find("pictures", HTMLElement).before(element("p", { class: "advice", "data-testid": "no-plots" }, ...advice));
 }
 
+/** A turn is over: it is kept in a second. */
+function refreshSoon() {
+  if (document.hidden || soon) return;
+  soon = true;
+  setTimeout(() => {
+    soon = false;
+    void refresh();
+  }, SOON_MS);
+}
+
 /** Nobody looks: go on when somebody does. */
 function later() {
   document.addEventListener("visibilitychange", () => void refresh(), { once: true });
@@ -123,10 +138,10 @@ function show(all, apart, page) {
 function nothing() {
   const filtered = Object.keys(choices.filters).length > 0;
   const title = element("h3", {}, `There are no turns ${WINDOWS[choices.window].words}${filtered ? " with these filters" : ""}.`);
-  const link = element("a", { href: "/", target: "_blank" }, "Talk to the agent");
-  const words = filtered || choices.window !== "all"
-    ? element("p", {}, "Choose a longer window or fewer filters, or ", link, ": each turn is here a few seconds after it is over.")
-    : element("p", {}, link, ", or call it: each turn is here a few seconds after it is over, with what it was made of.");
+  const wider = [choices.window === "all" ? "" : "choose a longer window", filtered ? "choose other filters" : ""].filter(Boolean);
+  const advice = [...wider, ""].join(", or ");
+  const link = element("a", { href: "/", target: "_blank" }, advice ? "talk to the agent" : "Talk to the agent");
+  const words = element("p", {}, advice.charAt(0).toUpperCase() + advice.slice(1), link, ": each turn is here a second after it is over, with what it was made of.");
   return [title, words];
 }
 
@@ -156,7 +171,10 @@ async function begin() {
   const logOutButton = find("log-out", HTMLButtonElement);
   logOutButton.hidden = !served.may_log_out;
   logOutButton.onclick = () => void logOut();
-  listen({ calls: (all) => calls.all(all), changed: (changes) => calls.change(changes), state: showState }, showLink);
+  const changed = (/** @type {any} */ changes) => {
+    if (calls.change(changes) && served.keeps_turns && calls.count <= FEW) refreshSoon();
+  };
+  listen({ calls: (all) => calls.all(all), changed, state: showState }, showLink);
   if (!served.keeps_turns) {
     for (const id of ["controls", "tiles", "pictures", "turns-panel", "measures-panel"]) find(id, HTMLElement).hidden = true;
     return;

@@ -3,7 +3,7 @@
 
 import { element, find } from "/page/dom.js";
 import { table } from "./table.js";
-import { FLOORS, age, bytes, clock, counted, ms, whole } from "./words.js";
+import { FLOORS, age, bytes, clock, counted, ms, percent, whole } from "./words.js";
 
 /** @typedef {{id: string, channel: string, facts: Record<string, string>, began_s: number, floor: string, floor_s: number, turns: number, response_ms: number | null}} LiveCall */
 
@@ -32,11 +32,18 @@ export class Calls {
     this.#draw();
   }
 
-  /** @param {{changed: LiveCall[], ended: string[]}} changes */
+  /** How many there are. */
+  get count() {
+    return this.#calls.size;
+  }
+
+  /** Returns whether a turn is over. @param {{changed: LiveCall[], ended: string[]}} changes */
   change({ changed, ended }) {
+    const isOver = changed.some(({ id, turns }) => turns > (this.#calls.get(id)?.turns ?? 0));
     for (const call of changed) this.#calls.set(call.id, call);
     for (const id of ended) this.#calls.delete(id);
     this.#draw();
+    return isOver;
   }
 
   #draw() {
@@ -112,7 +119,7 @@ export function pools(pools) {
   const rows = pools.map((pool) => [
     element("span", { class: "named two-lines" }, element("b", {}, pool.name), element("span", { class: "quiet" }, [KINDS[pool.kind] ?? pool.kind, pool.region].filter(Boolean).join(", "))),
     pips(pool),
-    `${pool.idle} of ${pool.warm_target}`,
+    pool.idle < pool.warm_target ? `${pool.idle} of ${pool.warm_target}` : whole(pool.idle),
     whole(pool.leased),
     whole(pool.opening),
     whole(pool.waiting),
@@ -143,17 +150,19 @@ function state(pool) {
 /** @type {Record<string, string>} */
 const VERDICTS = { met: "met", broken: "broken", too_few: "too few to judge", no_data: "no data" };
 
-/** @param {any[]} rows */
+/** @typedef {{name: string, words: string, limit: string, measured: number | null, unit: "ms" | "share", verdict: string, samples: number, since_unix_s: number | null}} Goal */
+
+/** @param {Goal[]} rows */
 export function goals(rows) {
   if (!rows.length) return element("p", { class: "empty-line" }, "No goals are set.");
-  const columns = ["Goal", "Limit", "Measured", "Turns", "Verdict", "Since"].map((name, index) => ({ name, figure: index === 2 || index === 3 }));
+  const columns = ["Goal", "Limit", "Measured", "Of", "Verdict", "Broken since"].map((name, index) => ({ name, figure: index === 2 }));
   return table("Goals", columns, rows.map((goal) => [
-    goal.words ?? goal.name,
-    String(goal.limit ?? ""),
-    String(goal.measured ?? "–"),
-    goal.samples === null || goal.samples === undefined ? "–" : whole(goal.samples),
-    element("span", { class: `badge ${goal.verdict === "broken" ? "failed" : ""}` }, VERDICTS[goal.verdict] ?? goal.verdict),
-    typeof goal.since === "number" ? clock(goal.since) : "–",
+    goal.words,
+    goal.limit,
+    goal.unit === "share" ? percent(goal.measured ?? 0, goal.measured === null ? 0 : 1) : ms(goal.measured),
+    counted(goal.samples, goal.unit === "share" ? "draft" : "turn"),
+    element("span", { class: `badge ${goal.since_unix_s === null && goal.verdict !== "broken" ? "" : "failed"}` }, VERDICTS[goal.verdict] ?? goal.verdict),
+    goal.since_unix_s === null ? "–" : clock(goal.since_unix_s),
   ]), "cards");
 }
 

@@ -25,6 +25,9 @@ const LOOKS = {
   p99: { color: "--stage-endpointing", dash: [5, 4] },
 };
 
+/** Whether both pictures stand beside each other; the other one is the taller. */
+const BESIDE = matchMedia("(min-width: 68rem)");
+
 /** Groups' colours, told apart as far as eight can be. */
 export const GROUP_COLORS = ["voice", "transcription", "model", "delivery", "retrieval", "endpointing", "dispatch", "commit"].map((name) => `--stage-${name}`);
 
@@ -47,7 +50,7 @@ export class Times {
     this.#names = names;
     this.#choices = choices;
     this.#changed = changed;
-    this.#plot = draws ? new Plot(this.#canvas, 330) : null;
+    this.#plot = draws ? new Plot(this.#canvas, BESIDE.matches ? 395 : 270) : null;
     place.append(...(draws ? [figure(this.#canvas), folded("As a table", this.#table)] : [this.#table]));
   }
 

@@ -128,8 +128,7 @@ _NO_KEY: Final = Refusal(
     HTTPStatus.FORBIDDEN,
     "no_api_key",
     "Beyond the machine that it runs on the dashboard needs a key, and this server has none. Set "
-    "WARMLINE_API_KEY in its environment to at least 16 characters and start it again, or open the dashboard "
-    "on that machine, at 127.0.0.1",
+    "WARMLINE_API_KEY in its environment, to at least 16 characters, and start it again",
 )
 _WRONG_KEY: Final = Refusal(
     HTTPStatus.UNAUTHORIZED, "invalid_api_key", "That is not the server's key, its WARMLINE_API_KEY"

@@ -14,7 +14,7 @@ import msgspec
 
 from warmline.interfaces.channel import FloorChanged, SessionEvent, TurnMeasured
 from warmline.session.session import Session
-from warmline.timeline.report import TurnReport
+from warmline.timeline.report import TurnReport, TurnStatus
 
 __all__ = ["Changes", "LiveCall", "LiveCalls", "Viewer"]
 
@@ -33,7 +33,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     """When it came to be."""
 
     turns: int = 0
-    """The number of the last turn that was measured."""
+    """The number of the last turn that is over."""
 
     response_ms: float | None = None
     """Of the last turn that somebody had to wait in."""
@@ -137,13 +137,14 @@ class LiveCalls:
             viewer.stir()
 
     def _take(self, session_id: str, event: SessionEvent) -> None:
-        call = self.calls.get(session_id)
-        if call is None:
+        """Take an event; most are passed over, and so is what comes when the session is over."""
+        if not isinstance(event, FloorChanged | TurnMeasured) or session_id not in self.calls:
             return
+        call = self.calls[session_id]
         if isinstance(event, FloorChanged):
             floor = event.floor.value
             self._put(msgspec.structs.replace(call, floor=floor, floor_s=self._unix_now_s()))
-        elif isinstance(event, TurnMeasured):
+        else:
             self._put(_with_turn(call, event.report))
 
     def _put(self, call: LiveCall) -> None:
@@ -156,7 +157,9 @@ class LiveCalls:
 
 
 def _with_turn(call: LiveCall, report: TurnReport) -> LiveCall:
-    response_ms = call.response_ms
-    if report.user_text and report.response_us is not None and report.number >= call.turns:
+    response_ms, turns = call.response_ms, call.turns
+    if report.user_text and report.response_us is not None and report.number >= turns:
         response_ms = report.response_us / 1000
-    return msgspec.structs.replace(call, turns=max(call.turns, report.number), response_ms=response_ms)
+    if report.status is not TurnStatus.PLAYING:
+        turns = max(turns, report.number)
+    return msgspec.structs.replace(call, turns=turns, response_ms=response_ms)

@@ -90,7 +90,9 @@ def dashboard_routes(shown: Shown, access: DashboardAccess) -> list[BaseRoute]:
         calls = list(shown.live.calls.values())
         return as_json({"at_s": unix_now_s(), "calls": calls, **await shown.state()})
 
-    async def live(_: Request) -> Response:
+    async def live(request: Request) -> Response:
+        if request.method == "HEAD":
+            return Response(media_type=LiveEvents.media_type)
         return LiveEvents(shown, SystemClock().now_s)
 
     def guarded(path: str, handler: Handler) -> Route:

@@ -38,7 +38,8 @@ class Shown:
     """The store's own state: `is_on`, `kept`, `waiting`, `lost`, `problem`."""
 
     goals: Callable[[], Sequence[Mapping[str, Any]]] | None = None
-    """A row for each goal: `name`, `words`, `limit`, `measured`, `verdict`, `samples`, `since`."""
+    """A row for each goal: its `name`, `words` and `limit` for people, what was `measured` in its `unit`
+    (`ms` or `share`), the `verdict`, how many `samples`, and `since_unix_s` if it is told as broken."""
 
     plots: Path | None = None
     """The folder with uPlot's files; None where that is not installed."""
