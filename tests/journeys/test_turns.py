@@ -17,6 +17,7 @@ from warmline.interfaces.channel import (
     TurnSettings,
     UserTurn,
 )
+from warmline.interfaces.llm import Role
 from warmline.interfaces.retriever import Passage
 from warmline.session.settings import SessionSettings
 from warmline.testing.line import Line
@@ -470,3 +471,18 @@ async def test_words_that_were_not_committed_go_on_when_the_session_ends_turns_a
         await talk.caller.speaks(1.0)
         await talk.caller.is_silent(3.0)
     assert talk.said() == [("user", "when do you open on Mondays"), ("agent", "It is open.")]
+
+
+async def test_a_typed_turn_that_the_client_ends_by_itself_was_asked_and_a_greeting_was_not():
+    """As with the Realtime protocol's `conversation.item.create` and `response.create`."""
+    hands = Stagehands(settings=SessionSettings(greeting="Hello."))
+    async with conversation(hands) as talk:
+        await talk.caller.is_silent(2.0)
+        talk.session.add_message(Role.USER, "when do you open", "item_1")
+        assert talk.session.request_reply()
+        await talk.caller.is_silent(4.0)
+        assert talk.session.request_reply()  # Nothing was said since: the agent speaks of its own accord.
+        await talk.caller.is_silent(4.0)
+    greeting, asked, again = talk.line.turns()
+    assert "text_received" in asked.marks_us
+    assert "text_received" not in {**greeting.marks_us, **again.marks_us}

@@ -148,6 +148,11 @@ class Context:
         """Return the newest thing the user said, or None."""
         return next((item for item in reversed(self._items) if item.message.role is Role.USER), None)
 
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the newest thing that was said is the user's."""
+        return bool(self._items) and self._items[-1].message.role is Role.USER
+
     def found(self, item_id: str, passages: Sequence[Passage]) -> None:
         """Put what retrieval found beside the user's message that it was found for."""
         self._replace(item_id, lambda message: replace(message, passages=tuple(passages)))

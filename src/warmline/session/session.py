@@ -190,7 +190,10 @@ class Session:
         if self._listening.answer_when_over():
             return True
         timeline = Timeline()
-        timeline.record(Mark.REPLY_REQUESTED, self._stage.clock.now_s())
+        now_s = self._stage.clock.now_s()
+        if self._stage.context.awaits_answer:
+            timeline.record(Mark.TEXT_RECEIVED, now_s)  # The client says when a typed turn is over.
+        timeline.record(Mark.REPLY_REQUESTED, now_s)
         self._stage.move(FloorEvent.REPLY_REQUESTED)
         self._replies.begin(timeline, self._stage.context.last_user_message(), instructions)
         return True
