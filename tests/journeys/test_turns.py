@@ -56,31 +56,31 @@ async def test_single_turn_is_heard_recognised_answered_and_played():
     assert turn.status is TurnStatus.COMPLETED
     assert turn.playout is PlayoutTruth.REPORTED
     ms = {name: round(us / 1000) for name, us in turn.marks_us.items()}
-    # Slices are 32 ms, so the speech of 1.0-2.5 s is known as 0.992-2.528; the session began 1 ms in.
+    # Slices are 32 ms, so the speech of 1.0-2.5 s is known as 0.992-2.528; its sound ended at 2.500.
     # Stopped after 224 ms, final 100 ms later; the endpoint after 512 ms (16 slices) in frames of 20 ms.
     assert ms == {
-        "speech_started": -1536,
+        "speech_started": -1508,
         "speech_ended": 0,
-        "transcript_final": 332,
-        "silence_reached": 512 + 0,
-        "turn_committed": 512,
+        "transcript_final": 360,
+        "silence_reached": 512 + 28,
+        "turn_committed": 540,
         # Looked up with each partial; the last one's passages are there when the turn is over.
-        "retrieval_started": 512,
-        "retrieval_done": 512,
-        "llm_started": 512,
-        "llm_first_text": 762,
-        "llm_done": 762,
-        "first_clause": 762,
-        "tts_started": 762,
-        "tts_first_audio": 882,
-        "audio_sent": 882,
-        "audio_played": 892,
-        "tts_done": 882,
+        "retrieval_started": 540,
+        "retrieval_done": 540,
+        "llm_started": 540,
+        "llm_first_text": 790,
+        "llm_done": 790,
+        "first_clause": 790,
+        "tts_started": 790,
+        "tts_first_audio": 910,
+        "audio_sent": 910,
+        "audio_played": 920,
+        "tts_done": 910,
         # four words of 300 ms
-        "playout_done": 882 + 1200 + 10,
+        "playout_done": 910 + 1200 + 10,
     }
     assert (
-        sum(c.duration_us for c in turn.contributions) == turn.response_us == pytest.approx(892_000, abs=20)
+        sum(c.duration_us for c in turn.contributions) == turn.response_us == pytest.approx(920_000, abs=20)
     )
     floors = [event.floor for event in talk.line.of_type(FloorChanged)]
     assert floors == [

@@ -54,14 +54,14 @@ class Ears:
 
 
 async def test_prompt_frames_give_the_instant_at_which_the_sample_was_spoken():
-    """50 frames of speech, then silence: from the first slice to the last that holds any."""
+    """50 frames of speech, then silence: from the first slice to the last sample that holds any."""
     ears = Ears()
     began_s = LoopClock().now_s()
     await ears.hears(SPEECH, 50)
     await ears.hears(SILENCE, 30)
     begin, end = ears.found
     assert begin.at_s - began_s == pytest.approx(0.0, abs=1e-6)
-    assert end.at_s - began_s == pytest.approx(1.024, abs=1e-6)
+    assert end.at_s - began_s == pytest.approx(1.0, abs=1e-6)
     assert (begin.audio_ms, end.audio_ms) == (0, 1024)
 
 
@@ -76,7 +76,7 @@ async def test_frames_held_up_on_their_way_do_not_move_the_end_of_speech():
     await ears.hears(SILENCE, 30)
     end = ears.found[-1]
     # The burst caught up: 55 frames after 1.1 s.
-    assert end.at_s - began_s == pytest.approx(1.024, abs=1e-6)
+    assert end.at_s - began_s == pytest.approx(1.0, abs=1e-6)
 
 
 async def test_a_muted_minute_is_not_taken_for_a_delay_of_a_minute():
@@ -114,7 +114,7 @@ async def test_speech_is_found_at_the_same_milliseconds_whatever_the_format(audi
     begin, end = ears.found
     assert (begin.audio_ms, end.audio_ms, ears.hearing.audio_ms) == (0, 1024, 1600)
     assert begin.at_s - began_s == pytest.approx(0.0, abs=1e-6)
-    assert end.at_s - began_s == pytest.approx(1.024, abs=1e-6)
+    assert end.at_s - began_s == pytest.approx(1.0, abs=1e-6)
     assert ears.silences_ms[-1] == ears.hearing.silence_ms == 576
     assert {len(piece) for piece in ears.recogniser.audio} == {audio_format.size_bytes(0.032)}
     assert b"".join(ears.recogniser.audio) == speech * 50 + silence * 30

@@ -1,6 +1,7 @@
 """Turns are kept once, found again, and counted as `warmline report` counts them; on either database."""
 
 import math
+import threading
 from dataclasses import replace
 
 import pytest
@@ -217,6 +218,18 @@ def test_what_comes_late_is_folded_by_itself(keep, reading, database):
             assert (summary.turns, summary.failed) == (11, failed["failed"])
         assert summary.measures["response"].count == 11
         fold_all(database, NOON_S + DAY_S)
+
+
+def test_what_is_read_while_minutes_are_folded_is_of_one_instant(keep, reading, database):
+    """Not those twice that are in an hour by now, and not none of them."""
+    keep(*many(300, every_s=1_200.0))
+    folding = threading.Thread(target=fold_all, args=(database, NOON_S + 10 * DAY_S))
+    folding.start()
+    seen = []
+    while folding.is_alive():
+        seen.append(reading.overview(EVER, points=1).whole[""].turns)
+    folding.join()
+    assert set(seen) == {300}
 
 
 def test_points_cover_the_window_and_add_up_to_the_whole(keep, reading):

@@ -56,6 +56,8 @@ async def test_turns_of_a_running_server_are_kept(store_url):
         [line] = reading.turns(EVER, order="newest").lines
         kept = reading.turn(line.call, line.number)
         assert reading.overview(EVER).whole[""].asked == 1
+    assert kept is not None
+    assert kept.texts is not None
     assert line.facts["channel"] == "browser"
     assert kept.texts.user == SAID
     assert kept.turn.is_asked

@@ -385,8 +385,8 @@ class Conversation(Protocol):
         """
         ...
 
-    def playout_started(self, reply_id: str) -> None:
-        """The first sample of the reply is heard now."""
+    def playout_started(self, reply_id: str, at_s: float | None = None) -> None:
+        """The first sample of the reply is heard: now, or since an instant of the session's clock."""
         ...
 
     def playout_progressed(self, reply_id: str, played_ms: int) -> None:

@@ -13,6 +13,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+from warmline.audio.conversion import pcm16_decoder
+from warmline.audio.speech_end import sound_end
 from warmline.audio.speech_segments import SpeechBegan, SpeechEnded, SpeechSegmenter
 from warmline.core.clock import Clock
 from warmline.core.formats import PCM_16K, AudioFormat
@@ -24,6 +28,9 @@ __all__ = ["Heard", "Hearing"]
 
 _ARRIVALS = 512
 """Frames whose arrival is remembered: 10 s at 20 ms, longer than any end of speech lies back."""
+
+_LISTENED_S = 1.0
+"""Of the speech before its end, to know how loud it was."""
 
 _JITTER_S = 0.5
 """The most that a frame is taken to have been delayed on its way."""
@@ -38,7 +45,7 @@ class Heard:
     """Milliseconds of the session's audio."""
 
     at_s: float
-    """When that sample was spoken, by the session's clock."""
+    """When that sample was spoken, by the session's clock; of an end, the last sample that could be heard."""
 
 
 class Hearing:
@@ -86,7 +93,9 @@ class Hearing:
         self._judged_samples = 0
         self._unjudged = bytearray()
         self._detected_samples = 0
-        self._arrivals: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS)
+        self._arrivals: deque[tuple[int, float, bytes]] = deque(maxlen=_ARRIVALS)
+        """Of each frame, the sample past it, when it came, and its audio."""
+
         self.last_audio_at_s = clock.now_s()
         self.threshold = 0.5
         """Probability from which a slice counts as speech."""
@@ -120,7 +129,7 @@ class Hearing:
         """
         self._position_samples += len(audio) // self._sample_bytes
         self.last_audio_at_s = self._clock.now_s()
-        self._arrivals.append((self._position_samples, self.last_audio_at_s))
+        self._arrivals.append((self._position_samples, self.last_audio_at_s, audio))
         if self.detects_turns:
             self._unjudged += audio
             try:
@@ -150,7 +159,7 @@ class Hearing:
         arrived_at_s = self.last_audio_at_s
         is_found = False
         promptest_s = float("inf")
-        for end_samples, at_s in self._arrivals:
+        for end_samples, at_s, _ in self._arrivals:
             if end_samples < position_samples - rate_hz:
                 continue
             promptest_s = min(promptest_s, at_s - end_samples / rate_hz)
@@ -171,11 +180,25 @@ class Hearing:
         del self._unjudged[:judged_bytes]
         match self._segmenter.update(probability, self._judged_samples, self.threshold):
             case SpeechBegan(start_sample=start):
-                self._on_speech(self._heard(start, began=True))
+                self._on_speech(Heard(True, self._ms(start), self.spoken_at_s(start)))
             case SpeechEnded(end_sample=end):
-                self._on_speech(self._heard(end, began=False))
+                self._on_speech(Heard(False, self._ms(end), self.spoken_at_s(self._sound_end(end))))
         if not self._segmenter.is_speaking:
             self._on_silence(self.silence_ms)
 
-    def _heard(self, sample: int, *, began: bool) -> Heard:
-        return Heard(began, sample * 1000 // self._rate_hz, self.spoken_at_s(sample))
+    def _sound_end(self, end_samples: int) -> int:
+        """Return where the sound of the speech ends that the detector takes to end here."""
+        from_samples = end_samples - round(_LISTENED_S * self._rate_hz)
+        frames = [frame for frame in self._arrivals if frame[0] > from_samples]
+        if not frames:
+            return end_samples
+        audio = b"".join(audio for _, _, audio in frames)
+        began_samples = frames[-1][0] - len(audio) // self._sample_bytes
+        decode = pcm16_decoder(self.audio_format.encoding)
+        samples = np.frombuffer(audio if decode is None else decode(audio), np.int16)
+        if not began_samples <= end_samples <= began_samples + len(samples):
+            return end_samples  # Audio was lost between, or forgotten.
+        return began_samples + sound_end(samples, end_samples - began_samples, self._rate_hz)
+
+    def _ms(self, samples: int) -> int:
+        return samples * 1000 // self._rate_hz

@@ -211,11 +211,11 @@ class Replies:
         reply.cancel()
         self._finish(reply, TurnStatus.COMPLETED, reply.text.strip())
 
-    def playout_started(self, reply_id: str) -> None:
-        """The first sample of the reply is heard now."""
+    def playout_started(self, reply_id: str, at_s: float | None = None) -> None:
+        """The first sample of the reply is heard: now, or since an instant of the clock."""
         if reply := self._sounding(reply_id):
             reply.playing.playout.started(self._stage.clock.now_s())
-            self._played(reply)
+            self._played(reply, at_s)
 
     def playout_progressed(self, reply_id: str, played_ms: int) -> None:
         """So much of the reply has been heard."""
@@ -316,13 +316,15 @@ class Replies:
         if not self._stage.channel.reports_playout:
             self._played(reply)
 
-    def _played(self, reply: Reply) -> None:
-        """Note that the reply's first sound was heard; the response time is known now."""
+    def _played(self, reply: Reply, at_s: float | None = None) -> None:
+        """Note that the reply's first sound was heard, and when; the response time is known now."""
         if Mark.AUDIO_PLAYED in reply.timeline:
             return
         if self._stage.channel.reports_playout:
             reply.truth = PlayoutTruth.REPORTED
-        reply.timeline.record(Mark.AUDIO_PLAYED, self._stage.clock.now_s())
+        now_s = self._stage.clock.now_s()
+        sent_s = reply.timeline.marks[Mark.AUDIO_SENT] / 1_000_000
+        reply.timeline.record(Mark.AUDIO_PLAYED, now_s if at_s is None else min(max(at_s, sent_s), now_s))
         self._stage.move(FloorEvent.PLAYBACK_STARTED)
         self._stage.send(TurnMeasured(reply.report("")))
 

@@ -204,9 +204,9 @@ class Session:
         self._unprompted.heard_from()
         return self._stop_reply(TurnStatus.INTERRUPTED)
 
-    def playout_started(self, reply_id: str) -> None:
-        """The first sample of the reply is heard now."""
-        self._replies.playout_started(reply_id)
+    def playout_started(self, reply_id: str, at_s: float | None = None) -> None:
+        """The first sample of the reply is heard: now, or since an instant of the session's clock."""
+        self._replies.playout_started(reply_id, at_s)
 
     def playout_progressed(self, reply_id: str, played_ms: int) -> None:
         """So much of the reply has been heard."""

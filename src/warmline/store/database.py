@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from warmline.errors import ConfigError
 from warmline.store.migrations import migrate
 
-__all__ = ["Database", "begin_writing", "database_url"]
+__all__ = ["Database", "begin_reading", "begin_writing", "database_url"]
 
 _BUSY_MS: Final = 30_000
 """How long a writer of SQLite waits for another one."""
@@ -28,10 +28,23 @@ _ALONE: Final = {
 _CONNECTIONS: Final = 10
 """Of PostgreSQL, for a process."""
 
+_PATIENCE: Final = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
+"""With a PostgreSQL that is not to be reached, by libpq's names: seconds, seconds, milliseconds. What the URL
+says comes first."""
+
 
 def database_url(url: str) -> str:
     """Return the URL of the database: `url`, or that of a file in the user's data folder."""
     return url or f"sqlite:///{user_data_path('warmline', appauthor=False) / 'warmline.db'}"
+
+
+def begin_reading(connection: sa.Connection) -> None:
+    """Have all that is read by a connection, from its first statement on, be of one instant."""
+    if connection.dialect.name == "sqlite":
+        # Past SQLAlchemy's events, by which writers stand in a line: whoever reads stands in none.
+        connection.connection.cursor().execute("BEGIN")
+    else:
+        connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 def begin_writing(connection: sa.Connection) -> None:
@@ -73,7 +86,11 @@ class Database:
                 self._file = None
                 driver = parsed.set(drivername="postgresql+psycopg")
                 self.engine = sa.create_engine(
-                    driver, pool_size=_CONNECTIONS, pool_pre_ping=True, hide_parameters=True
+                    driver,
+                    connect_args={name: each for name, each in _PATIENCE.items() if name not in driver.query},
+                    pool_size=_CONNECTIONS,
+                    pool_pre_ping=True,
+                    hide_parameters=True,
                 )
             case other:
                 raise ConfigError(f"store.url: {other} is not known here; it is sqlite or postgresql")

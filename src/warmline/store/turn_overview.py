@@ -172,10 +172,9 @@ def overview_of(
     width_s = point_width_s(window, points)
     by_point: dict[tuple[str, int], _Group] = defaultdict(_Group)
     for span in spans_of(window, width_s):
-        for row in _rows(connection, span, TURN_ROLLUPS):
-            if row["facts_id"] in groups:
-                at_s = row["bucket_s"] // width_s * width_s
-                by_point[groups[row["facts_id"]], at_s].add(row)
+        for row in _rows(connection, span, TURN_ROLLUPS, _ROLLUP.facts_id.in_(list(groups))):
+            at_s = row["bucket_s"] // width_s * width_s
+            by_point[groups[row["facts_id"]], at_s].add(row)
     whole: dict[str, _Group] = defaultdict(_Group)
     series: dict[str, list[Point]] = defaultdict(list)
     for (value, at_s), group in sorted(by_point.items(), key=lambda item: item[0]):
@@ -192,7 +191,9 @@ def facts_in(connection: sa.Connection, window: Window) -> set[int]:
     return {row["facts_id"] for span in spans for row in _rows(connection, span, _ROLLUP.facts_id)}
 
 
-def _rows(connection: sa.Connection, span: Span, what: sa.Table | sa.Column[Any]) -> Iterator[sa.RowMapping]:
+def _rows(
+    connection: sa.Connection, span: Span, what: sa.Table | sa.Column[Any], *wanted: sa.ColumnElement[bool]
+) -> Iterator[sa.RowMapping]:
     """Yield a span's rows: of its resolution, and minutes that are not folded into that yet."""
     for resolution_s, is_folded in ((span.resolution_s, True), (MINUTE_S, False)):
         found = sa.select(what).where(
@@ -200,5 +201,6 @@ def _rows(connection: sa.Connection, span: Span, what: sa.Table | sa.Column[Any]
             _ROLLUP.is_folded.is_(is_folded),
             _ROLLUP.bucket_s >= span.from_s,
             _ROLLUP.bucket_s < span.until_s,
+            *wanted,
         )
         yield from connection.execute(found).mappings()

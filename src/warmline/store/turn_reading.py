@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from warmline.errors import ConfigError
 from warmline.reporting.events import decode_fields
 from warmline.reporting.turn import ReportedTurn
-from warmline.store.database import Database
+from warmline.store.database import Database, begin_reading
 from warmline.store.rollups import MINUTE_S
 from warmline.store.schema import TURN_FACTS, TURN_TEXTS, TURNS
 from warmline.store.turn_overview import facts_in, kept_window, overview_of, point_width_s
@@ -82,6 +82,7 @@ class TurnReading:
         """
         _check_facts([*filters, *([group_by] if group_by else [])])
         with self._engine.connect() as connection:
+            begin_reading(connection)
             kept = kept_window(connection, window)
             if kept is None:
                 return Overview({}, {}, point_width_s(Window(0, MINUTE_S), points))
@@ -93,6 +94,7 @@ class TurnReading:
         """Return the values of each of `FACTS` that turns of the window have, sorted."""
         values: dict[str, set[str]] = {fact: set() for fact in FACTS}
         with self._engine.connect() as connection:
+            begin_reading(connection)
             kept = kept_window(connection, window)
             ids = facts_in(connection, kept) if kept is not None else set()
             for row in connection.execute(sa.select(TURN_FACTS)).mappings():

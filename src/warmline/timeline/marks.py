@@ -16,7 +16,7 @@ class Mark(enum.Enum):
     """The first sample of the user's speech arrived."""
 
     SPEECH_ENDED = "speech_ended"
-    """The last sample of the user's speech arrived."""
+    """The last sample of the user's speech that could be heard arrived."""
 
     SILENCE_REACHED = "silence_reached"
     """The silence was long enough, or the client said that the turn is over."""

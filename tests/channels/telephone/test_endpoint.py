@@ -97,7 +97,7 @@ async def test_marks_tell_the_session_what_is_played():
     says(call, "r1", 500)
     await anyio.sleep(1)
     assert call.conversation.calls[1:] == [
-        (0.02, "playout_started", "r1"),
+        (0.02, "playout_started", "r1", pytest.approx(0.0)),
         (0.02, "playout_progressed", "r1", 20),
         (0.22, "playout_progressed", "r1", 220),
         (0.42, "playout_progressed", "r1", 420),
@@ -142,7 +142,7 @@ async def test_a_reply_goes_on_from_where_it_is_told_to():
     call.channel.play("r1", b"\x20" * 700 * MS)
     await anyio.sleep(1)
     assert call.conversation.calls == [
-        (1.02, "playout_started", "r1"),
+        (1.02, "playout_started", "r1", pytest.approx(1.0)),
         (1.02, "playout_progressed", "r1", 320),
         (1.22, "playout_progressed", "r1", 520),
         (1.42, "playout_progressed", "r1", 720),
@@ -286,7 +286,7 @@ async def test_what_plays_in_place_of_a_stream_is_given_all_that_waits_and_what_
     assert call.conversation.names() == ["answered"]
     assert sink.calls == [("play", 20), ("mark", "1", False), ("play", 20), ("mark", "2", True)]
     call.channel.mark_reached("1")
-    assert call.conversation.told("playout_started") == [("r1",)]
+    assert [told[0] for told in call.conversation.told("playout_started")] == ["r1"]
     call.channel.stop_playout("r1")
     assert sink.calls[-1] == ("clear",)
     call.channel.close(EndReason.GOODBYE)

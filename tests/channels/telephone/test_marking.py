@@ -71,7 +71,8 @@ def test_marks_tell_what_was_heard():
     made = playout()
     made.add("r1", b"a" * 250 * MS, 0.0)
     made.complete("r1")
-    assert made.reached("1", 0.1) == [Played("r1", 20, is_first=True, is_whole=False)]
+    # 70 ms for both ways, and 10 until the end of a frame.
+    assert made.reached("1", 0.1) == [Played("r1", 20, True, False, 0.035)]
     assert made.reached("2", 0.3) == [Played("r1", 220, is_first=False, is_whole=False)]
     assert made.reached("3", 0.4) == [Played("r1", 250, is_first=False, is_whole=True)]
     assert made.reached("3", 0.4) == []
@@ -85,8 +86,8 @@ def test_a_mark_tells_of_those_in_front_of_it_that_got_lost():
     made.begin("r2", "item_r2")
     made.add("r2", b"a" * 20 * MS, 0.0)
     assert made.reached("4", 1.0) == [
-        Played("r1", 220, is_first=True, is_whole=True),
-        Played("r2", 20, is_first=True, is_whole=False),
+        Played("r1", 220, True, True, 0.485),
+        Played("r2", 20, True, False, 0.97),  # It waited for the other to end.
     ]
 
 
@@ -196,7 +197,8 @@ def test_a_reply_goes_on_where_it_was_stopped():
     assert not made.is_cut("r1")
     sends = made.add("r1", b"a" * 340 * MS, 0.0)
     assert sizes(sends) == [20, "6", 200, "7", 120, "8"]
-    assert made.reached("6", 2.0) == [Played("r1", 320, is_first=True, is_whole=False)]
+    [resumed] = made.reached("6", 2.0)
+    assert (resumed.played_ms, resumed.is_first, resumed.is_whole) == (320, True, False)
     assert made.reached("8", 2.4) == [Played("r1", 640, is_first=False, is_whole=True)]
 
 

@@ -316,7 +316,7 @@ class TelephoneChannel:
         if conversation is None:
             return
         if played.is_first:
-            conversation.playout_started(played.reply_id)
+            conversation.playout_started(played.reply_id, played.began_at_s)
         if played.is_whole:
             conversation.playout_finished(played.reply_id)
         else:

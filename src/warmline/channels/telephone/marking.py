@@ -18,6 +18,9 @@ __all__ = ["Cut", "MarkedPlayout", "Outgoing", "Played", "SendAudio", "SendMark"
 _FRAME_S: Final = 0.02
 """The shortest audio that a message may hold, with Telnyx."""
 
+_NOTICED_S: Final = _FRAME_S / 2
+"""How long after its place a mark is met, on average: networks play frame by frame."""
+
 _MARKED_S: Final = 0.2
 """From one mark to the next: how far a report of playing may lag, and one message for ten frames."""
 
@@ -64,6 +67,9 @@ class Played:
     is_whole: bool
     """That was its end."""
 
+    began_at_s: float | None = None
+    """If it is the first: about when its sound began, by the clock that instants are told by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -97,6 +103,12 @@ class _Reply:
 
     carried: bytes = b""
     """Less than a message may hold."""
+
+    sent_at_s: float | None = None
+    """When the first of it was sent, since it began or was resumed; None if other sound stood in front."""
+
+    from_ms: float = 0.0
+    """Where it began, or was resumed."""
 
     unmarked_bytes: int = 0
     """Sent behind the last mark."""
@@ -172,7 +184,7 @@ class MarkedPlayout:
         found = self._find(reply_id)
         if found is not None:
             self._replies.remove(found)
-        self._replies.append(_Reply(reply_id, item_id, from_ms, from_ms, until_ms))
+        self._replies.append(_Reply(reply_id, item_id, from_ms, from_ms, until_ms, from_ms=from_ms))
 
     def add(self, reply_id: str, audio: bytes, now_s: float) -> list[Outgoing]:
         """Return what is to be sent for more of a reply's sound, whole samples."""
@@ -180,6 +192,8 @@ class MarkedPlayout:
         if reply is None or reply.is_over:
             return []
         self._notice_dryness(reply, now_s)
+        if not reply.has_sound:
+            reply.sent_at_s = None if self._pieces else now_s
         reply.has_sound = True
         sends = self._cut_up(reply, audio)
         fed_ms = reply.sent_ms + self._ms(len(reply.carried))
@@ -212,9 +226,14 @@ class MarkedPlayout:
             reply.heard_ms = piece.end_ms
             before = played.get(reply.reply_id)
             is_first = not reply.is_reported or (before is not None and before.is_first)
+            began_at_s = before.began_at_s if before is not None else None
+            if not reply.is_reported:
+                began_at_s = _began_at_s(reply.sent_at_s, now_s, (piece.end_ms - reply.from_ms) / 1000)
             reply.is_reported = True
             reply.is_over = reply.is_over or piece.is_last
-            played[reply.reply_id] = Played(reply.reply_id, round(piece.end_ms), is_first, piece.is_last)
+            played[reply.reply_id] = Played(
+                reply.reply_id, round(piece.end_ms), is_first, piece.is_last, began_at_s
+            )
         # With nothing left to play, what is sent next begins at an instant that nobody knows.
         self._known_at_s = now_s if self._pieces else None
         return list(played.values())
@@ -301,3 +320,13 @@ class MarkedPlayout:
 
     def _ms(self, size_bytes: int) -> float:
         return self._format.duration_s(size_bytes) * 1000
+
+
+def _began_at_s(sent_at_s: float | None, reached_at_s: float, played_s: float) -> float:
+    """Return about when audio began to sound, from when it was sent and its mark came back.
+
+    It was after the one, and so much before the other as was played in front of the mark. What is left
+    between the two is the way there and the way back, which are taken to be as long as each other.
+    """
+    latest_s = reached_at_s - played_s - _NOTICED_S
+    return latest_s if sent_at_s is None else sent_at_s + max(latest_s - sent_at_s, 0.0) / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -27,12 +28,24 @@ _JOINED_S: Final = 0.06
 """A shorter silence is inside a sound: the closure before a plosive."""
 
 
+_JOINED_BLOCKS: Final = int(_JOINED_S / _BLOCK_S)
+
+
 def _loudness(pcm: bytes) -> NDArray[np.float64]:
     """Return the RMS of each block; of the last one's samples what there are."""
-    samples = np.frombuffer(pcm, np.int16).astype(np.float64)
-    missing = -len(samples) % _BLOCK_SAMPLES
-    blocks = np.append(samples, np.zeros(missing)).reshape(-1, _BLOCK_SAMPLES)
-    return np.asarray(np.sqrt((blocks**2).mean(axis=1)))
+    missing = -(len(pcm) // 2) % _BLOCK_SAMPLES
+    samples = np.frombuffer(pcm + bytes(2 * missing), np.int16).astype(np.float64)
+    blocks = samples.reshape(-1, _BLOCK_SAMPLES)
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", blocks, blocks) / _BLOCK_SAMPLES))
+
+
+def _stretches(loud: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of blocks between which there is no silence worth the name."""
+    if loud and loud[-1] - loud[0] < _JOINED_BLOCKS:
+        yield loud[0], loud[-1]  # As of every frame in a call.
+        return
+    for index in loud:
+        yield index, index
 
 
 def speech_span_s(pcm: bytes) -> tuple[float, float]:
@@ -81,9 +94,10 @@ class SoundMeter:
         # Most of a call is silence of zeros, for one side or the other.
         if pcm.count(0) == len(pcm):
             return
-        for index in np.flatnonzero(_loudness(pcm[:whole]) >= _AUDIBLE_RMS):
-            from_s = round(began_s + float(index) * _BLOCK_S, 6)
-            until_s = round(from_s + _BLOCK_S, 6)
+        loud = np.flatnonzero(_loudness(pcm[:whole]) >= _AUDIBLE_RMS).tolist()
+        for first, last in _stretches(loud):
+            from_s = round(began_s + first * _BLOCK_S, 6)
+            until_s = round(began_s + (last + 1) * _BLOCK_S, 6)
             if self.sounds and from_s - self.sounds[-1][1] < _JOINED_S:
                 self.sounds[-1] = (self.sounds[-1][0], until_s)
             else:
