@@ -290,8 +290,8 @@ async def test_beyond_the_machine_one_logs_in_and_out_by_the_form(store):
         await eventually(page, problem, holds=lambda text: "not the server's key" in text)
         await page.get_by_label("Key").fill(KEY)
         await page.keyboard.press("Enter")
-        await eventually(page, f"{LISTED} > 0")
-        await eventually(page, "document.querySelector('[data-testid=link-state]').dataset.state === 'open'")
+        await page.get_by_test_id("turn").first.wait_for()
+        await page.locator("[data-testid=link-state][data-state=open]").wait_for()
         assert await page.evaluate("document.cookie") == "", "no script can read it"
         await page.locator("#log-out").click()
         await page.get_by_test_id("login").wait_for()
