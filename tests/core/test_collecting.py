@@ -30,8 +30,8 @@ def old_garbage() -> weakref.ref[Knot]:
         (1, 100.0, False, False),
         (1, 9.0, True, False),
         (1, 10.0, True, True),
-        (49, 1.0, False, False),
-        (50, 1.0, False, True),
+        (199, 1.0, False, False),
+        (200, 1.0, False, True),
     ],
 )
 async def test_a_full_look_is_taken_in_calm_or_when_much_has_gathered(
@@ -56,3 +56,19 @@ async def test_garbage_is_left_while_somebody_waits_and_gone_in_the_next_calm():
         tasks.cancel_scope.cancel()
     assert gc.get_threshold() == thresholds
     assert gc.get_freeze_count() == 0
+
+
+async def test_what_was_there_from_the_beginning_is_looked_at_when_the_process_is_idle():
+    idle = False
+    frozen = Knot()
+    knot = weakref.ref(frozen)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(collect_when_calm, lambda: True, lambda: idle)
+        await anyio.sleep(0.1)
+        del frozen
+        for is_found in (False, True):
+            idle = is_found
+            old_garbage()
+            await anyio.sleep(30)
+            assert (knot() is None) is is_found
+        tasks.cancel_scope.cancel()

@@ -24,8 +24,9 @@ _NEVER: Final = 1_000_000_000
 _LOOK_S: Final = 0.5
 _OFTEN_ENOUGH_S: Final = 10.0
 
-_FORCED_AFTER: Final = 50
-"""Middle looks, of 100,000 objects that stayed each: they may be a few hundred megabytes by then."""
+_FORCED_AFTER: Final = 200
+"""Middle looks, of 100,000 objects that were made and stayed each, most of them for good reason: two minutes
+of a hundred calls."""
 
 
 def is_due(middle_looks: int, since_s: float, *, is_calm: bool) -> bool:
@@ -39,13 +40,14 @@ def is_due(middle_looks: int, since_s: float, *, is_calm: bool) -> bool:
     return middle_looks >= _FORCED_AFTER or (is_calm and middle_looks > 0 and since_s >= _OFTEN_ENOUGH_S)
 
 
-async def collect_when_calm(is_calm: Callable[[], bool]) -> None:
+async def collect_when_calm(is_calm: Callable[[], bool], is_idle: Callable[[], bool] = bool) -> None:
     """See to the garbage of this process until cancelled.
 
-    What exists now is taken to stay for as long as this runs, and not looked at again.
+    What exists now is taken to stay, and is looked at again only when the process is idle.
 
     Args:
         is_calm: Whether a pause would keep nobody waiting now; asked twice a second.
+        is_idle: Whether there is nobody at all; by default there may always be.
     """
     with _full_looks_are_ours():
         since_s = 0.0
@@ -53,8 +55,16 @@ async def collect_when_calm(is_calm: Callable[[], bool]) -> None:
             await anyio.sleep(_LOOK_S)
             since_s += _LOOK_S
             if is_due(gc.get_count()[2], since_s, is_calm=is_calm()):
-                gc.collect()
+                _look(at_everything=is_idle())
                 since_s = 0.0
+
+
+def _look(*, at_everything: bool) -> None:
+    if at_everything:
+        gc.unfreeze()
+    gc.collect()
+    if at_everything:
+        gc.freeze()
 
 
 @contextmanager

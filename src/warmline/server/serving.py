@@ -149,7 +149,9 @@ async def serve(
             tasks.start_soon(vitals.run)
             for audio_format in telephone_formats(settings.telnyx, settings.twilio):
                 tasks.start_soon(make_ahead, providers, call_settings, audio_format)
-            tasks.start_soon(collect_when_calm, lambda: not sessions.has_somebody_waiting)
+            tasks.start_soon(
+                collect_when_calm, lambda: not sessions.has_somebody_waiting, lambda: not sessions.count
+            )
             on_ready()
             try:
                 yield

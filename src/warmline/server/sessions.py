@@ -18,7 +18,7 @@ __all__ = ["SessionObserver", "Sessions"]
 _log = logging.getLogger(__name__)
 
 
-_WAITING: Final = frozenset({Floor.ENDPOINTING, Floor.THINKING})
+_WAITING: Final = frozenset({Floor.USER, Floor.ENDPOINTING, Floor.THINKING})
 
 
 class SessionObserver(Protocol):
@@ -70,7 +70,7 @@ class Sessions:
 
     @property
     def has_somebody_waiting(self) -> bool:
-        """Whether somebody has finished speaking, or may have, and hears nothing yet."""
+        """Whether somebody speaks, or has spoken and hears nothing yet."""
         return any(session.floor in _WAITING for session in self._active.values())
 
     @asynccontextmanager
