@@ -68,6 +68,7 @@ async def test_what_was_there_from_the_beginning_is_looked_at_when_the_process_i
         del frozen
         for is_found in (False, True):
             idle = is_found
+            await anyio.sleep(600)
             old_garbage()
             await anyio.sleep(30)
             assert (knot() is None) is is_found

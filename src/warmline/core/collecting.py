@@ -24,6 +24,9 @@ _NEVER: Final = 1_000_000_000
 _LOOK_S: Final = 0.5
 _OFTEN_ENOUGH_S: Final = 10.0
 
+_EVERYTHING_S: Final = 600.0
+"""What was there from the beginning seldom becomes garbage, and takes a fifth of a second to look at."""
+
 _FORCED_AFTER: Final = 200
 """Middle looks, of 100,000 objects that were made and stayed each, most of them for good reason: two minutes
 of a hundred calls."""
@@ -50,13 +53,16 @@ async def collect_when_calm(is_calm: Callable[[], bool], is_idle: Callable[[], b
         is_idle: Whether there is nobody at all; by default there may always be.
     """
     with _full_looks_are_ours():
-        since_s = 0.0
+        since_s = since_everything_s = 0.0
         while True:
             await anyio.sleep(_LOOK_S)
             since_s += _LOOK_S
+            since_everything_s += _LOOK_S
             if is_due(gc.get_count()[2], since_s, is_calm=is_calm()):
-                _look(at_everything=is_idle())
+                is_everything = since_everything_s >= _EVERYTHING_S and is_idle()
+                _look(at_everything=is_everything)
                 since_s = 0.0
+                since_everything_s = 0.0 if is_everything else since_everything_s
 
 
 def _look(*, at_everything: bool) -> None:
