@@ -169,17 +169,23 @@ async def test_killed_at_every_step_each_message_is_answered_once(simulator, tol
 
 
 async def test_messages_that_waited_for_a_dead_process_are_answered_in_order(simulator, told):
-    """All of one person's, in whatever order they are told again; the first is cut short again and again."""
+    """All of one person's, in whatever order they are told again; the first is cut short again and again.
+
+    Each is told again often: one that nobody was told of yet can't be waited for.
+    """
+    simulator.script.webhook_retry_s, simulator.script.webhook_retry_growth = 0.2, 1.0
     with process(replace(told, kill_job="first", kill_at=4)) as running:
         await listening(told.port)
         steps = [step for number in range(4) for step in (Write(text=f"question {number}"), Wait(wait_s=1.1))]
         conversation = await placed(simulator, told, 1, *steps)
         messages = await sent(conversation, 4)
         assert await ended(running) == -9
-    for kill_at in (6, 9, 12, 14):
-        with process(replace(told, kill_job=job_of(messages[0]), kill_at=kill_at)) as running:
+    again = replace(told, kill_job=job_of(messages[0]))
+    for kill_at, kill_after_s in ((1, 1.5), (6, 0.0), (9, 0.0), (12, 0.0), (14, 0.0)):
+        with process(replace(again, kill_at=kill_at, kill_after_s=kill_after_s)) as running:
             with anyio.fail_after(20):
                 assert await ended(running) == -9
+    assert _are_told(conversation, messages)
     with process(told):
         await answered(conversation, 4)
         await anyio.sleep(1.0)
@@ -187,6 +193,12 @@ async def test_messages_that_waited_for_a_dead_process_are_answered_in_order(sim
         f"You asked: question {number}." for number in range(4)
     ]
     assert [message.reply_to for message in conversation.received] == messages
+
+
+def _are_told(conversation, messages):
+    """Whether a process has taken every message."""
+    webhooks = [each for each in conversation.report().webhooks if not set(messages).isdisjoint(each.ids)]
+    return all(any(attempt.status == 200 for attempt in each.attempts) for each in webhooks)
 
 
 async def test_one_delivery_to_two_processes_five_times_at_once_is_answered_once(

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,9 @@ class Told:
 
     kill_at: int = 0
     """Which; counted from 1."""
+
+    kill_after_s: float = 0.0
+    """For how long it stands still there before; its other threads go on."""
 
     places: str = ""
     """A file that gets a line for each place that is passed."""
@@ -153,6 +157,7 @@ class _Place:
                 with Path(self.told.places).open("a") as file:
                     file.write(f"{place}\n")
             if self.passed == self.told.kill_at:
+                time.sleep(self.told.kill_after_s)
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
