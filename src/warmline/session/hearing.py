@@ -29,8 +29,8 @@ __all__ = ["Heard", "Hearing"]
 _ARRIVALS = 512
 """Frames whose arrival is remembered: 10 s at 20 ms, longer than any end of speech lies back."""
 
-_LISTENED_S = 1.0
-"""Of the speech before its end, to know how loud it was."""
+_LISTENED_S = 2.0
+"""What is kept of judged audio at least: the end of the speech, and the silence that showed it."""
 
 _JITTER_S = 0.5
 """The most that a frame is taken to have been delayed on its way."""
@@ -52,7 +52,8 @@ class Hearing:
     """One session's ears.
 
     What changes here: `_position_samples`, `_arrivals` and `last_audio_at_s` with each frame;
-    `_unjudged`, the audio that the detector has and the recogniser has not; `_judged_samples`.
+    `_unjudged`, the audio that the detector has and the recogniser has not; `_judged_samples`, and
+    `_judged`, the last of them.
     """
 
     def __init__(
@@ -93,9 +94,11 @@ class Hearing:
         self._judged_samples = 0
         self._unjudged = bytearray()
         self._detected_samples = 0
-        self._arrivals: deque[tuple[int, float, bytes]] = deque(maxlen=_ARRIVALS)
-        """Of each frame, the sample past it, when it came, and its audio."""
+        self._arrivals: deque[tuple[int, float]] = deque(maxlen=_ARRIVALS)
+        """Of each frame, the sample past it, and when it came."""
 
+        self._judged = bytearray()
+        self._most_judged_bytes = audio_format.size_bytes(_LISTENED_S)
         self.last_audio_at_s = clock.now_s()
         self.threshold = 0.5
         """Probability from which a slice counts as speech."""
@@ -129,7 +132,7 @@ class Hearing:
         """
         self._position_samples += len(audio) // self._sample_bytes
         self.last_audio_at_s = self._clock.now_s()
-        self._arrivals.append((self._position_samples, self.last_audio_at_s, audio))
+        self._arrivals.append((self._position_samples, self.last_audio_at_s))
         if self.detects_turns:
             self._unjudged += audio
             try:
@@ -138,10 +141,12 @@ class Hearing:
                 # What it did not take will not be judged, and must not be kept for that.
                 self._judged_samples = self._position_samples
                 self._unjudged.clear()
+                self._judged.clear()
                 raise
         else:
             self._recogniser.push(bytes(self._unjudged) + audio)
             self._unjudged.clear()
+            self._judged.clear()
             self._judged_samples = self._position_samples
 
     def close(self) -> None:
@@ -159,7 +164,7 @@ class Hearing:
         arrived_at_s = self.last_audio_at_s
         is_found = False
         promptest_s = float("inf")
-        for end_samples, at_s, _ in self._arrivals:
+        for end_samples, at_s in self._arrivals:
             if end_samples < position_samples - rate_hz:
                 continue
             promptest_s = min(promptest_s, at_s - end_samples / rate_hz)
@@ -176,7 +181,11 @@ class Hearing:
         judged_bytes = min(judged_samples * self._sample_bytes, len(self._unjudged))
         self._detected_samples = end_samples
         self._judged_samples += judged_bytes // self._sample_bytes
-        self._recogniser.push(bytes(self._unjudged[:judged_bytes]))
+        judged = bytes(self._unjudged[:judged_bytes])
+        self._recogniser.push(judged)
+        self._judged += judged
+        if len(self._judged) > 2 * self._most_judged_bytes:
+            del self._judged[: -self._most_judged_bytes]
         del self._unjudged[:judged_bytes]
         match self._segmenter.update(probability, self._judged_samples, self.threshold):
             case SpeechBegan(start_sample=start):
@@ -188,16 +197,12 @@ class Hearing:
 
     def _sound_end(self, end_samples: int) -> int:
         """Return where the sound of the speech ends that the detector takes to end here."""
-        from_samples = end_samples - round(_LISTENED_S * self._rate_hz)
-        frames = [frame for frame in self._arrivals if frame[0] > from_samples]
-        if not frames:
-            return end_samples
-        audio = b"".join(audio for _, _, audio in frames)
-        began_samples = frames[-1][0] - len(audio) // self._sample_bytes
         decode = pcm16_decoder(self.audio_format.encoding)
-        samples = np.frombuffer(audio if decode is None else decode(audio), np.int16)
-        if not began_samples <= end_samples <= began_samples + len(samples):
-            return end_samples  # Audio was lost between, or forgotten.
+        judged = bytes(self._judged)
+        samples = np.frombuffer(judged if decode is None else decode(judged), np.int16)
+        began_samples = self._judged_samples - len(samples)
+        if end_samples < began_samples:
+            return end_samples  # What came before was lost, or not looked at.
         return began_samples + sound_end(samples, end_samples - began_samples, self._rate_hz)
 
     def _ms(self, samples: int) -> int:
